@@ -1,0 +1,81 @@
+# `make` alone lists what there is. Nothing but Go, git and make is needed for
+# build, test and lint; what a target needs beyond that, its line says.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+GO ?= go
+TOOL := $(GO) tool -modfile=tools/go.mod
+
+# Version is the newest tag and the distance from it, else the commit, else "dev".
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/openhqm/openhqm/internal/cli.version=$(VERSION)
+
+KILLS ?= 100
+BENCH ?= all
+
+# Packages whose tests also run under the race detector in `make test`: both
+# stores, the contract they keep, what moves messages, and the built binary.
+RACE_PACKAGES ?= ./queue/... ./internal/store/... ./internal/worker/... ./test/e2e/...
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build ./bin/openhqm, one static file
+	@echo "building bin/openhqm $(VERSION): the first build downloads and compiles every dependency and takes minutes, later ones seconds"
+	@mkdir -p bin
+	@{ CGO_ENABLED=0 $(GO) build -v -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/openhqm ./cmd/openhqm 2>&1; echo "exit $$?"; } | \
+	awk '/^exit [0-9]+$$/ { code = $$2; next } \
+	     /^[A-Za-z0-9_.\/~-]+$$/ { if (++n % 25 == 0) { printf "  %d packages compiled\n", n; fflush() } next } \
+	     { print; fflush() } \
+	     END { exit code }'
+	@echo "built bin/openhqm; try: ./bin/openhqm serve --endpoint http://localhost:8080"
+
+# The kill test wants the machine for itself: it fails when too little happens
+# at the moment of a kill to prove anything.
+.PHONY: test
+test: ## run every test, then the stores and the end-to-end tests again under the race detector (needs a C compiler; said when missing)
+	$(GO) test -timeout 20m $$($(GO) list ./... | grep -v '/test/kill$$')
+	$(GO) test -timeout 20m -v ./test/kill
+	@if ! command -v $$($(GO) env CC) >/dev/null 2>&1; then \
+		echo "make test: no C compiler, so the race detector could not run; install gcc and run: make race"; \
+	else $(MAKE) --no-print-directory race; fi
+
+.PHONY: race
+race: ## run the packages of RACE_PACKAGES under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -timeout 30m $(RACE_PACKAGES)
+
+.PHONY: lint
+lint: ## check formatting, go vet, staticcheck and that go.mod is tidy
+	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted; run make fmt:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	$(GO) mod tidy -diff
+
+.PHONY: fmt
+fmt: ## format every Go file
+	@gofmt -l -w $$(git ls-files --cached --others --exclude-standard '*.go')
+
+.PHONY: kill-test
+kill-test: ## kill the binary 100 times under load (KILLS=n) and count what was lost or doubled: nothing
+	KILLS=$(KILLS) $(GO) test -count=1 -timeout 60m -v ./test/kill
+
+.PHONY: bench
+bench: ## measure the figures of bench/RESULTS.md, each beside its comparison (takes long; BENCH="p1 p3" for some)
+	$(GO) run ./bench $(BENCH)
+
+.PHONY: image
+image: build ## build the container image openhqm:latest (needs buildah, podman or docker)
+	./deploy/image/build.sh
+
+.PHONY: image-check
+image-check: ## build the image and prove it: uid, probes, a restart with its volume, no shell (needs buildah and podman)
+	./deploy/image/check.sh
+
+.PHONY: clean
+clean: ## remove what make built
+	rm -rf bin
