@@ -1,0 +1,392 @@
+package queue
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// The stored form of messages, progress and results: one version byte, then the fields in the order of encodeMessage,
+// encodeProgress and encodeResult.
+//
+//	integers   uvarint; signed ones zig-zag
+//	times      zig-zag nanoseconds since 1970, 0 for the zero time
+//	strings    uvarint length, bytes
+//	headers    uvarint number of names; each name, uvarint number of values, values; names sorted
+//	bodies     uvarint size, ref; then, if ref is empty, the bytes
+//
+// A change of the fields needs a new version byte, and a decoder that still reads the old one.
+const encodingVersion = 1
+
+// AppendMessage appends the stored form of m.
+func AppendMessage(b []byte, m *Message) []byte {
+	e := encoder{append(b, encodingVersion)}
+	e.bytes(m.ID[:])
+	e.string(m.Queue)
+	e.string(m.Endpoint)
+	e.string(m.Route)
+	e.string(m.Caller)
+	e.time(m.AcceptedAt)
+	e.time(m.NotBefore)
+	e.time(m.Deadline)
+	e.uint(uint64(m.Priority))
+	e.string(m.Lane.Key)
+	e.uint(uint64(m.Lane.Bound))
+	e.uint(uint64(m.Lane.OnDead))
+	e.uint(uint64(m.OnLost))
+	e.uint(uint64(m.MaxDeliveries))
+	e.int(int64(m.KeepResult))
+	e.int(int64(m.KeepDead))
+	e.int(int64(m.AttemptTimeout))
+	e.bool(m.Idempotency != nil)
+	if k := m.Idempotency; k != nil {
+		e.b = append(append(e.b, k.Scope[:]...), k.Fingerprint[:]...)
+		e.int(int64(k.Keep))
+	}
+	e.string(m.Callback)
+	e.b = append(e.b, m.Subject[:]...)
+	e.bytes(m.Metadata)
+	e.request(&m.Request)
+	return e.b
+}
+
+// DecodeMessage reads the stored form. Inline bodies and byte slices alias b; bodies that are not inline are opened by
+// opener. The error wraps ErrCorrupt.
+func DecodeMessage(b []byte, opener BodyOpener) (*Message, error) {
+	d := newDecoder(b, opener)
+	m := &Message{}
+	copy(m.ID[:], d.bytes())
+	m.Queue = d.string()
+	m.Endpoint = d.string()
+	m.Route = d.string()
+	m.Caller = d.string()
+	m.AcceptedAt = d.time()
+	m.NotBefore = d.time()
+	m.Deadline = d.time()
+	m.Priority = uint8(d.uint())
+	m.Lane = Lane{Key: d.string(), Bound: int(d.uint()), OnDead: OnDead(d.uint())}
+	m.OnLost = OnLost(d.uint())
+	m.MaxDeliveries = int(d.uint())
+	m.KeepResult = time.Duration(d.int())
+	m.KeepDead = time.Duration(d.int())
+	m.AttemptTimeout = time.Duration(d.int())
+	if d.bool() {
+		k := &Idempotency{}
+		copy(k.Scope[:], d.take(32))
+		copy(k.Fingerprint[:], d.take(32))
+		k.Keep = time.Duration(d.int())
+		m.Idempotency = k
+	}
+	m.Callback = d.string()
+	copy(m.Subject[:], d.take(16))
+	m.Metadata = d.bytes()
+	d.request(&m.Request)
+	return m, d.end("message")
+}
+
+// AppendProgress appends the stored form of p.
+func AppendProgress(b []byte, p *Progress) []byte {
+	e := encoder{append(b, encodingVersion)}
+	e.uint(uint64(p.State))
+	e.string(string(p.Reason))
+	e.uint(uint64(p.Revision))
+	e.uint(p.Seq)
+	e.uint(uint64(p.Generation))
+	e.uint(uint64(p.Deliveries))
+	e.uint(uint64(p.Attempts))
+	e.uint(uint64(p.Crashes))
+	e.uint(uint64(p.Uncounted))
+	e.time(p.UpdatedAt)
+	e.time(p.EligibleAt)
+	e.time(p.DeadlineAt)
+	e.time(p.CompletedAt)
+	e.time(p.RemoveAt)
+	e.uint(uint64(p.LeaseToken))
+	e.time(p.LeaseExpiresAt)
+	e.string(p.Worker)
+	e.bool(p.CancelRequested)
+	e.bool(p.MayHaveRun)
+	e.bool(p.Edited != nil)
+	if p.Edited != nil {
+		e.request(p.Edited)
+	}
+	e.uint(uint64(p.HistoryDropped))
+	e.uint(uint64(len(p.History)))
+	for i := range p.History {
+		e.attempt(&p.History[i])
+	}
+	return e.b
+}
+
+// DecodeProgress is the inverse of AppendProgress, with the rules of DecodeMessage.
+func DecodeProgress(b []byte, opener BodyOpener) (Progress, error) {
+	d := newDecoder(b, opener)
+	p := Progress{
+		State:           State(d.uint()),
+		Reason:          Reason(d.string()),
+		Revision:        Revision(d.uint()),
+		Seq:             d.uint(),
+		Generation:      int(d.uint()),
+		Deliveries:      int(d.uint()),
+		Attempts:        int(d.uint()),
+		Crashes:         int(d.uint()),
+		Uncounted:       int(d.uint()),
+		UpdatedAt:       d.time(),
+		EligibleAt:      d.time(),
+		DeadlineAt:      d.time(),
+		CompletedAt:     d.time(),
+		RemoveAt:        d.time(),
+		LeaseToken:      Token(d.uint()),
+		LeaseExpiresAt:  d.time(),
+		Worker:          d.string(),
+		CancelRequested: d.bool(),
+		MayHaveRun:      d.bool(),
+	}
+	if d.bool() {
+		p.Edited = &Request{}
+		d.request(p.Edited)
+	}
+	p.HistoryDropped = int(d.uint())
+	if n := d.count(); n > 0 {
+		p.History = make([]Attempt, n)
+		for i := range p.History {
+			d.attempt(&p.History[i])
+		}
+	}
+	if p.State < Ready || p.State > Expired {
+		d.fail()
+	}
+	return p, d.end("progress")
+}
+
+// AppendResult appends the stored form of r.
+func AppendResult(b []byte, r *Result) []byte {
+	e := encoder{append(b, encodingVersion)}
+	e.uint(uint64(r.Status))
+	e.string(r.Proto)
+	e.bool(r.Truncated)
+	e.int(r.Length)
+	e.time(r.ReceivedAt)
+	e.int(int64(r.Duration))
+	e.header(r.Header)
+	e.header(r.Trailer)
+	e.body(r.Body)
+	return e.b
+}
+
+// DecodeResult is the inverse of AppendResult, with the rules of DecodeMessage.
+func DecodeResult(b []byte, opener BodyOpener) (*Result, error) {
+	d := newDecoder(b, opener)
+	r := &Result{Status: int(d.uint()), Proto: d.string(), Truncated: d.bool(), Length: d.int(), ReceivedAt: d.time(),
+		Duration: time.Duration(d.int())}
+	r.Header = d.header()
+	r.Trailer = d.header()
+	r.Body = d.body()
+	return r, d.end("result")
+}
+
+type encoder struct{ b []byte }
+
+func (e *encoder) uint(v uint64)   { e.b = binary.AppendUvarint(e.b, v) }
+func (e *encoder) int(v int64)     { e.b = binary.AppendVarint(e.b, v) }
+func (e *encoder) bytes(v []byte)  { e.b = append(binary.AppendUvarint(e.b, uint64(len(v))), v...) }
+func (e *encoder) string(v string) { e.b = append(binary.AppendUvarint(e.b, uint64(len(v))), v...) }
+
+func (e *encoder) bool(v bool) {
+	if v {
+		e.b = append(e.b, 1)
+	} else {
+		e.b = append(e.b, 0)
+	}
+}
+
+func (e *encoder) time(t time.Time) {
+	if t.IsZero() {
+		e.int(0)
+	} else {
+		e.int(t.UnixNano())
+	}
+}
+
+func (e *encoder) header(h http.Header) {
+	e.uint(uint64(len(h)))
+	var room [32]string
+	names := slices.AppendSeq(room[:0], maps.Keys(h))
+	slices.Sort(names)
+	for _, name := range names {
+		e.string(name)
+		values := h[name]
+		e.uint(uint64(len(values)))
+		for _, v := range values {
+			e.string(v)
+		}
+	}
+}
+
+func (e *encoder) body(b Body) {
+	e.uint(uint64(b.size))
+	e.string(b.ref)
+	if b.ref == "" {
+		e.b = append(e.b, b.inline...)
+	}
+}
+
+func (e *encoder) request(r *Request) {
+	e.string(r.Method)
+	e.string(r.Target)
+	e.string(r.Scheme)
+	e.string(r.Host)
+	e.string(r.Proto)
+	e.string(r.Remote)
+	e.header(r.Header)
+	e.header(r.Trailer)
+	e.body(r.Body)
+}
+
+func (e *encoder) attempt(a *Attempt) {
+	e.uint(uint64(a.Generation))
+	e.uint(uint64(a.Delivery))
+	e.time(a.StartedAt)
+	e.int(int64(a.Duration))
+	e.uint(uint64(a.Class))
+	e.uint(uint64(a.Status))
+	e.bool(a.Counted)
+	e.string(a.Error)
+}
+
+// decoder reads until the first fault and then returns zero values; end reports it.
+type decoder struct {
+	b      []byte
+	bad    bool
+	opener BodyOpener
+}
+
+func newDecoder(b []byte, opener BodyOpener) *decoder {
+	d := &decoder{b: b, opener: opener}
+	if v := d.take(1); v == nil || v[0] != encodingVersion {
+		d.fail()
+	}
+	return d
+}
+
+func (d *decoder) fail() { d.b, d.bad = nil, true }
+
+func (d *decoder) end(what string) error {
+	if d.bad || len(d.b) != 0 {
+		return fmt.Errorf("decode %s: %w", what, ErrCorrupt)
+	}
+	return nil
+}
+
+// take returns the next n bytes, without room to append.
+func (d *decoder) take(n uint64) []byte {
+	if n > uint64(len(d.b)) {
+		d.fail()
+		return nil
+	}
+	v := d.b[:n:n]
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) uint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) int() int64 {
+	v, n := binary.Varint(d.b)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+// count reads the number of items that follow, each of at least one byte.
+func (d *decoder) count() int {
+	n := d.uint()
+	if n > uint64(len(d.b)) {
+		d.fail()
+		return 0
+	}
+	return int(n)
+}
+
+func (d *decoder) bytes() []byte {
+	if v := d.take(d.uint()); len(v) > 0 {
+		return v
+	}
+	return nil
+}
+
+func (d *decoder) string() string { return string(d.take(d.uint())) }
+
+func (d *decoder) bool() bool {
+	v := d.take(1)
+	return len(v) == 1 && v[0] != 0
+}
+
+func (d *decoder) time() time.Time {
+	if ns := d.int(); ns != 0 {
+		return time.Unix(0, ns).UTC()
+	}
+	return time.Time{}
+}
+
+func (d *decoder) header() http.Header {
+	n := d.count()
+	if n == 0 {
+		return nil
+	}
+	h := make(http.Header, n)
+	for range n {
+		name := d.string()
+		values := make([]string, d.count())
+		for i := range values {
+			values[i] = d.string()
+		}
+		h[name] = values
+	}
+	return h
+}
+
+func (d *decoder) body() Body {
+	size, ref := d.uint(), d.string()
+	if ref != "" {
+		return StoredBody(ref, int64(size), d.opener)
+	}
+	return InlineBody(d.take(size))
+}
+
+func (d *decoder) request(r *Request) {
+	r.Method = d.string()
+	r.Target = d.string()
+	r.Scheme = d.string()
+	r.Host = d.string()
+	r.Proto = d.string()
+	r.Remote = d.string()
+	r.Header = d.header()
+	r.Trailer = d.header()
+	r.Body = d.body()
+}
+
+func (d *decoder) attempt(a *Attempt) {
+	a.Generation = int(d.uint())
+	a.Delivery = int(d.uint())
+	a.StartedAt = d.time()
+	a.Duration = time.Duration(d.int())
+	a.Class = Class(d.uint())
+	a.Status = int(d.uint())
+	a.Counted = d.bool()
+	a.Error = d.string()
+}
