@@ -1,0 +1,164 @@
+package memory
+
+import (
+	"time"
+
+	"github.com/openhqm/openhqm/queue"
+)
+
+// insert adds a record that is new to the store. It owns the record until it returns.
+func (s *Store) insert(r *queue.Record, now time.Time) *entry {
+	e := &entry{record: r, line: s.line(r.Queue)}
+	e.alarm.entry = e
+	s.entries[r.ID] = e
+	s.byID.insert(e)
+	e.line.counts.Accepted++
+	s.grow(e, messageSize(r.Message)+progressSize(r))
+	s.open += openSize(e)
+	s.attach(e, now)
+	s.hold(nil, r)
+	s.promote(e.line, r, now)
+	return e
+}
+
+// change applies a transition to a copy of the record and puts the copy in its place, together with everything that
+// follows: counters, order, lane, alarm, bodies, ticket and waiters. An error of the transition changes nothing.
+func (s *Store) change(e *entry, now time.Time, transition func(*queue.Record) error) error {
+	was, r := e.record, e.record.Clone()
+	if err := transition(r); err != nil {
+		return err
+	}
+	s.detach(e)
+	s.open -= openSize(e)
+	e.record = r
+	s.attach(e, now)
+	s.grow(e, progressSize(r)-progressSize(was))
+	s.open += openSize(e)
+	s.hold(was, r)
+	if r.State != queue.Leased {
+		e.onCancel = nil
+	}
+	if r.State.Terminal() && !was.State.Terminal() {
+		s.announce(r, now)
+	}
+	s.promote(e.line, r, now)
+	e.notify()
+	return nil
+}
+
+// announce adds the callback ticket of a record that became terminal.
+func (s *Store) announce(r *queue.Record, now time.Time) {
+	ticket := queue.NewTicket(r, now)
+	if ticket == nil || s.entries[ticket.ID] != nil {
+		return
+	}
+	s.insert(s.newRecord(ticket, now), now)
+}
+
+// newRecord returns the record of a new message, with its place in the order if it is due.
+func (s *Store) newRecord(m *queue.Message, now time.Time) *queue.Record {
+	r := queue.NewRecord(m, now)
+	if r.State == queue.Ready {
+		r.Seq = s.nextSeq()
+	}
+	return r
+}
+
+// remove forgets a record.
+func (s *Store) remove(e *entry, now time.Time) {
+	r := e.record
+	s.detach(e)
+	s.alarms.set(&e.alarm, time.Time{})
+	s.byID.remove(e)
+	delete(s.entries, r.ID)
+	e.line.counts.Removed++
+	s.open -= openSize(e)
+	s.bytes -= e.size
+	s.hold(r, nil)
+	s.promote(e.line, r, now)
+	e.notify()
+}
+
+// attach enters the entry's record into the counters, its lane, the order and the alarms. A ready record whose lane has
+// no room is parked.
+func (s *Store) attach(e *entry, now time.Time) {
+	r, l := e.record, e.line
+	n := l.lane(r)
+	if n != nil {
+		if r.State == queue.Ready && !n.hasRoom(r) {
+			r.Park(now)
+		}
+		if r.OccupiesLane() {
+			n.occupied++
+		}
+		if r.BlocksLane() {
+			n.blockers++
+		}
+	}
+	switch r.State {
+	case queue.Ready:
+		l.ready[r.Priority].insert(e)
+		l.since.insert(e)
+	case queue.Parked:
+		n.parked.insert(e)
+	}
+	s.count(l, r.State, 1)
+	s.alarms.set(&e.alarm, r.TimerAt())
+	s.stirred = true
+}
+
+// detach undoes attach, alarms aside.
+func (s *Store) detach(e *entry) {
+	r, l := e.record, e.line
+	n := l.lane(r)
+	switch r.State {
+	case queue.Ready:
+		l.ready[r.Priority].remove(e)
+		l.since.remove(e)
+	case queue.Parked:
+		n.parked.remove(e)
+	}
+	if n != nil {
+		if r.OccupiesLane() {
+			n.occupied--
+		}
+		if r.BlocksLane() {
+			n.blockers--
+		}
+	}
+	s.count(l, r.State, -1)
+	s.stirred = true
+}
+
+func (s *Store) count(l *line, state queue.State, by int64) {
+	*l.counts.Of(state) += by
+	if !state.Terminal() && !queue.Hidden(l.name) {
+		s.unfinished += by
+	}
+}
+
+// promote makes parked records of r's lane ready, in their order, as far as there is room.
+func (s *Store) promote(l *line, r *queue.Record, now time.Time) {
+	n := l.lane(r)
+	if n == nil {
+		return
+	}
+	for e := n.parked.first(); e != nil && n.blockers == 0 && n.occupied < e.record.Lane.Bound; e = n.parked.first() {
+		s.detach(e)
+		e.record = e.record.Clone()
+		e.record.Unpark(now)
+		s.attach(e, now)
+		e.notify()
+	}
+	if n.empty() {
+		delete(l.lanes, r.Lane.Key)
+	}
+}
+
+// notify wakes those who wait for the entry.
+func (e *entry) notify() {
+	if e.changed != nil {
+		close(e.changed)
+		e.changed = nil
+	}
+}

@@ -1,0 +1,207 @@
+package memory
+
+import (
+	"container/list"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/openhqm/openhqm/queue"
+)
+
+// waiter is one blocked call of Lease or Reserve.
+type waiter struct {
+	request queue.LeaseRequest // of Lease; its Wants are the waiter's own
+	reserve string             // of Reserve: the queue
+	ttl     time.Duration
+
+	place  *list.Element // in Store.waiting
+	served chan struct{} // closed when leases or ref are there
+	leases []queue.Lease
+	ref    queue.LeaseRef
+}
+
+// Lease implements queue.QueueStore.
+func (s *Store) Lease(ctx context.Context, request queue.LeaseRequest) ([]queue.Lease, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	request.Queues = slices.Clone(request.Queues)
+	w := &waiter{request: request}
+	if err := s.wait(ctx, w); err != nil {
+		return nil, err
+	}
+	return w.leases, nil
+}
+
+// wait stands in line until the waiter is served, ctx ends or the store closes.
+func (s *Store) wait(ctx context.Context, w *waiter) error {
+	now, err := s.begin()
+	if err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	w.served = make(chan struct{})
+	w.place = s.waiting.PushBack(w)
+	s.stirred = true
+	s.commit(now)
+	select {
+	case <-w.served:
+		return nil
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	case <-s.closing:
+		err = queue.ErrClosed
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-w.served:
+		return nil
+	default:
+		s.waiting.Remove(w.place)
+		return err
+	}
+}
+
+// serveAll serves the waiters in the order in which they came, and finds out when the next gate opens for one of them.
+func (s *Store) serveAll(now time.Time) {
+	if !s.stirred {
+		return
+	}
+	s.stirred, s.opensAt = false, time.Time{}
+	for place := s.waiting.Front(); place != nil; {
+		w := place.Value.(*waiter)
+		place = place.Next()
+		if s.serve(w, now) {
+			s.waiting.Remove(w.place)
+			close(w.served)
+		}
+	}
+	s.stirred = false
+}
+
+// serve gives a waiter what there is for it, and reports whether that was anything.
+func (s *Store) serve(w *waiter, now time.Time) bool {
+	if w.reserve != "" {
+		return s.serveReserve(w, now)
+	}
+	for len(w.leases) < w.request.Max {
+		want := s.pick(&w.request, now)
+		if want == nil {
+			break
+		}
+		w.leases = append(w.leases, s.grant(&w.request, want, now))
+	}
+	return len(w.leases) > 0
+}
+
+// pick returns the wanted queue whose turn it is among those with eligible work, or nil. Of those, one that holds its
+// three quarters of the worker's slots stands back while another is below that.
+func (s *Store) pick(request *queue.LeaseRequest, now time.Time) *queue.Want {
+	share := max(1, request.Slots*3/4)
+	var below, above *queue.Want
+	for i := range request.Queues {
+		want := &request.Queues[i]
+		l := s.lines[want.Queue]
+		if l == nil || l.next(now) == nil {
+			continue
+		}
+		ok, _, at := l.open(now)
+		if !ok {
+			s.opensAt = earlier(s.opensAt, at)
+			continue
+		}
+		best := &below
+		if want.Held >= share {
+			best = &above
+		}
+		if *best == nil || l.served < s.lines[(*best).Queue].served {
+			*best = want
+		}
+	}
+	if below != nil {
+		return below
+	}
+	return above
+}
+
+// grant leases the next message of a wanted queue, which has one.
+func (s *Store) grant(request *queue.LeaseRequest, want *queue.Want, now time.Time) queue.Lease {
+	l := s.lines[want.Queue]
+	e := l.next(now)
+	l.bucket.Take(now, l.gate.Limits)
+	l.leases++
+	s.turn++
+	l.served = s.turn
+	want.Held++
+	var ref queue.LeaseRef
+	s.change(e, now, func(r *queue.Record) error { // a lease of a ready record does not fail
+		ref = r.Lease(request.Worker, now, request.TTL)
+		return nil
+	})
+	e.onCancel = request.OnCancel
+	return queue.Lease{LeaseRef: ref, Record: e.record, ExpiresAt: e.record.LeaseExpiresAt}
+}
+
+// Extend implements queue.QueueStore.
+func (s *Store) Extend(_ context.Context, refs []queue.LeaseRef, ttl time.Duration) ([]queue.Extended, error) {
+	now, err := s.begin()
+	if err != nil {
+		return nil, err
+	}
+	defer s.end(now)
+	answers := make([]queue.Extended, len(refs))
+	for i, ref := range refs {
+		answers[i] = s.extend(ref, now, ttl)
+	}
+	return answers, nil
+}
+
+func (s *Store) extend(ref queue.LeaseRef, now time.Time, ttl time.Duration) queue.Extended {
+	if slot := s.slots[ref.ID]; slot != nil && slot.token == ref.Token {
+		s.alarms.set(&slot.alarm, now.Add(ttl))
+		return queue.Extended{}
+	}
+	e := s.entries[ref.ID]
+	if e == nil {
+		return queue.Extended{Err: queue.ErrLeaseLost}
+	}
+	r := e.record.Clone()
+	answer := r.Extend(ref.Token, now, ttl)
+	if answer.Err == nil {
+		e.record = r
+		s.alarms.set(&e.alarm, r.TimerAt())
+	}
+	return answer
+}
+
+// Settle implements queue.QueueStore.
+func (s *Store) Settle(_ context.Context, settlements []queue.Settlement) ([]error, error) {
+	now, err := s.begin()
+	if err != nil {
+		return nil, err
+	}
+	defer s.end(now)
+	answers := make([]error, len(settlements))
+	for i, settlement := range settlements {
+		answers[i] = s.settle(settlement, now)
+	}
+	return answers, nil
+}
+
+func (s *Store) settle(settlement queue.Settlement, now time.Time) error {
+	e := s.entries[settlement.ID]
+	if e == nil {
+		return queue.ErrLeaseLost
+	}
+	return s.change(e, now, func(r *queue.Record) error {
+		if err := r.Settle(settlement, now); err != nil {
+			return err
+		}
+		if settlement.Kind == queue.SettleRetry && r.State == queue.Ready && !r.KeepsPlace() {
+			r.Seq = s.nextSeq()
+		}
+		return nil
+	})
+}

@@ -1,0 +1,157 @@
+package memory
+
+import (
+	"time"
+
+	"github.com/openhqm/openhqm/queue"
+)
+
+// oldestEvery is how often a lease takes the oldest message instead of the most urgent.
+const oldestEvery = 8
+
+// line is what the store knows of one queue.
+type line struct {
+	name     string
+	counts   queue.Counts
+	ready    [queue.MaxPriority + 1]order // by priority, by Seq
+	since    order                        // the ready ones by the moment of becoming ready
+	lanes    map[string]*lane
+	gate     queue.Gate
+	bucket   queue.Bucket
+	reserved int
+	leases   uint64 // granted since the store was opened
+	served   uint64 // the store's turn at which the last one was granted
+}
+
+// lane is what the store knows of the messages of one queue with one key.
+type lane struct {
+	occupied int   // records that count against the bound
+	blockers int   // dead records that hold the lane
+	parked   order // by Seq
+}
+
+// line returns what the store knows of a queue, from now on.
+func (s *Store) line(name string) *line {
+	l := s.lines[name]
+	if l == nil {
+		l = &line{name: name, since: order{compare: compareReadyAt}, lanes: make(map[string]*lane)}
+		for p := range l.ready {
+			l.ready[p].compare = compareSeq
+		}
+		s.lines[name] = l
+	}
+	return l
+}
+
+// lane returns the lane of a record, or nil if it is in none.
+func (l *line) lane(r *queue.Record) *lane {
+	if r.Lane.IsZero() {
+		return nil
+	}
+	n := l.lanes[r.Lane.Key]
+	if n == nil {
+		n = &lane{parked: order{compare: compareSeq}}
+		l.lanes[r.Lane.Key] = n
+	}
+	return n
+}
+
+// hasRoom reports whether a record may be ready now: the lane is not blocked, its bound not reached, and nobody with an
+// earlier place waits.
+func (n *lane) hasRoom(r *queue.Record) bool {
+	first := n.parked.first()
+	return n.blockers == 0 && n.occupied < r.Lane.Bound && (first == nil || first.record.Seq > r.Seq)
+}
+
+func (n *lane) empty() bool { return n.occupied == 0 && n.blockers == 0 && len(n.parked.items) == 0 }
+
+// next returns the message to lease next, or nil.
+func (l *line) next(now time.Time) *entry {
+	oldest := (l.leases+1)%oldestEvery == 0
+	var found *entry
+	for p := queue.MaxPriority; p >= 0; p-- {
+		e := l.head(p, now)
+		if e == nil {
+			continue
+		}
+		if !oldest {
+			return e
+		}
+		if found == nil || e.record.Seq < found.record.Seq {
+			found = e
+		}
+	}
+	return found
+}
+
+// head returns the first ready message of one priority that is not too late.
+func (l *line) head(priority int, now time.Time) *entry {
+	for _, e := range l.ready[priority].items {
+		if !e.record.Late(now) {
+			return e
+		}
+	}
+	return nil
+}
+
+// position returns how many messages are leased up to and including e, which is ready or parked, if nothing more urgent
+// arrives and its lane has room.
+func (l *line) position(e *entry) int {
+	ahead, older := 0, 0 // what its priority lets go first, and what only an eighth lease would take before it
+	for p := range l.ready {
+		switch ready := &l.ready[p]; {
+		case p > int(e.record.Priority):
+			ahead += len(ready.items)
+		case p == int(e.record.Priority):
+			ahead += ready.rank(e)
+		default:
+			older += ready.rank(e)
+		}
+	}
+	for _, n := range l.lanes {
+		for _, o := range n.parked.items[:n.parked.rank(e)] {
+			if o.record.Priority >= e.record.Priority {
+				ahead++
+			} else {
+				older++
+			}
+		}
+		for _, o := range n.parked.items[n.parked.rank(e):] {
+			if o.record.Priority > e.record.Priority {
+				ahead++
+			}
+		}
+	}
+	turns := 0
+	if before := oldestEvery - 1 - int(l.leases%oldestEvery); ahead >= before {
+		turns = 1 + (ahead-before)/(oldestEvery-1)
+	}
+	return ahead + min(older, turns) + 1
+}
+
+// open reports whether the gate lets one more through, and otherwise why not and when it may; zero if only another event
+// can open it.
+func (l *line) open(now time.Time) (ok bool, reason string, at time.Time) {
+	if reason, hold, closed := l.gate.Closed(now); closed {
+		return false, string(reason), hold.Until
+	}
+	limits := l.gate.Limits
+	if limits.MaxLeased > 0 && int(l.counts.Leased)+l.reserved >= limits.MaxLeased {
+		return false, reasonLimit, time.Time{}
+	}
+	if at := l.bucket.At(limits); at.After(now) {
+		return false, reasonLimit, at
+	}
+	return true, "", time.Time{}
+}
+
+// reasonLimit is the reason of a GateError when no hold but a limit keeps the gate closed.
+const reasonLimit = "limit"
+
+// oldestAt returns when the oldest ready message became ready.
+func (l *line) oldestAt() time.Time {
+	if e := l.since.first(); e != nil {
+		return e.record.UpdatedAt
+	}
+	return time.Time{}
+}
