@@ -1,0 +1,104 @@
+package embedded
+
+import (
+	"errors"
+	"math"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Sizes of the room that is kept free. A write-ahead log that meets a full disk is the end of the process, so it never
+// may: below MinFree nothing new is accepted, below a quarter of it the ballast goes, and what is left serves the results
+// of what runs.
+const (
+	defaultMinFree = 256 << 20
+	ballastSize    = 32 << 20
+	ballastFile    = "ballast"
+
+	// writeFactor is how much disk a written byte may take before the next sample: in the log, in a table, and once more
+	// while a compaction rewrites it.
+	writeFactor = 3
+)
+
+// disk watches the free space of the store's directory: sampled by Run, and estimated in between from what was written.
+type disk struct {
+	fs      vfs.FS
+	dir     string
+	minFree int64
+	free    atomic.Int64 // math.MaxInt64 where the file system does not say
+
+	mu      sync.Mutex // held while the ballast comes or goes
+	ballast bool
+}
+
+func (d *disk) spent(n int) {
+	if d.free.Load() != math.MaxInt64 {
+		d.free.Add(-int64(n) * writeFactor)
+	}
+}
+
+// low reports that nothing new may be accepted.
+func (d *disk) low() bool { return d.free.Load() < d.minFree }
+
+// critical reports that even results must not take more room beside the database.
+func (d *disk) critical() bool { return d.free.Load() < d.minFree/2 }
+
+// full notes that a write found no space.
+func (d *disk) full() {
+	d.free.Store(0)
+	d.release()
+}
+
+func (d *disk) sample() {
+	usage, err := d.fs.GetDiskUsage(d.dir)
+	if err != nil {
+		d.free.Store(math.MaxInt64)
+		return
+	}
+	free := int64(min(usage.AvailBytes, math.MaxInt64-1))
+	d.free.Store(free)
+	switch {
+	case free < d.minFree/4:
+		d.release()
+	case free > 2*d.minFree+ballastSize:
+		d.refill()
+	}
+}
+
+func (d *disk) release() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ballast {
+		d.ballast = d.fs.Remove(d.fs.PathJoin(d.dir, ballastFile)) != nil
+	}
+}
+
+// refill writes the ballast file if it is not there. It is of no promise, so it is not synced, and a failure only means
+// that there is none.
+func (d *disk) refill() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ballast {
+		return
+	}
+	path := d.fs.PathJoin(d.dir, ballastFile)
+	f, err := d.fs.Create(path, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return
+	}
+	err = f.Preallocate(0, ballastSize)
+	if closeErr := f.Close(); err != nil || closeErr != nil {
+		d.fs.Remove(path) // it may stay; the next sample tries again
+		return
+	}
+	d.ballast = true
+}
+
+// find notes whether an earlier process left a ballast file.
+func (d *disk) find() {
+	_, err := d.fs.Stat(d.fs.PathJoin(d.dir, ballastFile))
+	d.ballast = !errors.Is(err, os.ErrNotExist)
+}

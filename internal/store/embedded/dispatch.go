@@ -1,0 +1,210 @@
+package embedded
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/openhqm/openhqm/queue"
+)
+
+// oldestEvery says which leases of a queue take its oldest message whatever its priority, so that the least urgent ones
+// are not starved.
+const oldestEvery = 8
+
+// dispatch serves the claims in their order, as far as messages, gates and shares allow.
+func (s *Store) dispatch(u *unit) {
+	if len(s.claims) == 0 {
+		return
+	}
+	s.timer.gate = never
+	left := s.claims[:0]
+	for _, c := range s.claims {
+		if u.err == nil && u.serve(c) {
+			c.waiting = false
+			u.finish(&c.op)
+		} else {
+			left = append(left, c)
+		}
+	}
+	clear(s.claims[len(left):])
+	s.claims = left
+}
+
+func (u *unit) serve(c *claim) bool {
+	if c.reserve != nil {
+		return u.serveReserve(c)
+	}
+	var passed []*line // queues whose heads wait for Run to expire them; they must not stop the others
+	for len(c.leases) < c.lease.Max && u.s.ready > 0 && u.err == nil {
+		q := u.choose(c, passed)
+		if q == nil {
+			break
+		}
+		e := u.next(q)
+		if e == nil {
+			passed = append(passed, q)
+			continue
+		}
+		c.leases = append(c.leases, u.grant(q, e, c.lease))
+		u.promoteLanes()
+	}
+	return len(c.leases) > 0
+}
+
+// choose returns the wanted queue that is served next: of those with eligible work the one served longest ago, except
+// that one which holds three quarters of the worker's slots stands behind all that do not. It returns nil if there is
+// none.
+func (u *unit) choose(c *claim, passed []*line) *line {
+	var best, sated *line
+	share := max(c.lease.Slots*3/4, 1)
+	for i := range c.lease.Queues {
+		want := &c.lease.Queues[i]
+		q := u.s.lines[want.Queue]
+		if q == nil || q.counts.Ready == 0 || slices.Contains(passed, q) || !u.open(q) {
+			continue
+		}
+		candidate := &best
+		if want.Held+c.took(q.name) >= share {
+			candidate = &sated
+		}
+		if *candidate == nil || q.served < (*candidate).served {
+			*candidate = q
+		}
+	}
+	if best == nil {
+		return sated
+	}
+	return best
+}
+
+// took counts what a claim has got from a queue so far.
+func (c *claim) took(queueName string) int {
+	if len(c.lease.Queues) == 1 {
+		return 0
+	}
+	n := 0
+	for i := range c.leases {
+		if c.leases[i].Record.Queue == queueName {
+			n++
+		}
+	}
+	return n
+}
+
+// next returns the ready message of a queue that is leased next; nil if there is none.
+func (u *unit) next(q *line) *entry {
+	oldest := (q.granted+1)%oldestEvery == 0
+	var found *entry
+	for p := queue.MaxPriority; p >= 0; p-- {
+		if q.ready[p] == 0 {
+			continue
+		}
+		e := u.head(q, uint8(p))
+		switch {
+		case u.err != nil:
+			return nil
+		case e == nil:
+		case !oldest:
+			return e
+		case found == nil || e.rec.Seq < found.rec.Seq:
+			found = e
+		}
+	}
+	return found
+}
+
+// head returns the first ready message of one priority. Those whose deadline has passed are left to Run; while it has
+// a whole window of them to end, there is none.
+func (u *unit) head(q *line, priority uint8) *entry {
+	w := &q.windows[priority]
+	if w.len() == 0 {
+		u.fill(w, appendReadyPrefix(nil, q.name, priority))
+		if w.len() == 0 {
+			u.fail(fmt.Errorf("queue %q counts %d ready messages and has none: %w", q.name, q.ready[priority], queue.ErrCorrupt))
+			return nil
+		}
+	}
+	for i := w.first; i < len(w.places); i++ {
+		e := u.at(&w.places[i])
+		if e == nil || !e.rec.Late(u.now) {
+			return e
+		}
+	}
+	return nil
+}
+
+// at returns the record at a place.
+func (u *unit) at(p *place) *entry {
+	if e := u.entries[p.id]; e != nil {
+		return e
+	}
+	if p.rec != nil {
+		return u.adopt(stored{rec: p.rec, size: p.size})
+	}
+	e := u.load(p.id)
+	if e == nil {
+		u.fail(fmt.Errorf("ready message %s has no record: %w", p.id, queue.ErrCorrupt))
+	}
+	return e
+}
+
+// grant leases a ready message. The record is written in this unit, before anybody learns of the lease: only so does a
+// restart know what may have been sent.
+func (u *unit) grant(q *line, e *entry, request *queue.LeaseRequest) queue.Lease {
+	s := u.s
+	q.bucket.Take(u.now, q.gate.Limits)
+	q.granted++
+	s.served++
+	q.served = s.served
+	var ref queue.LeaseRef
+	u.change(e, func(r *queue.Record) { ref = r.Lease(request.Worker, u.now, request.TTL) })
+	s.addLease(&lease{stored: e.stored, id: ref.ID, token: ref.Token, expiresAt: e.rec.LeaseExpiresAt, onCancel: request.OnCancel})
+	return queue.Lease{LeaseRef: ref, Record: e.rec, ExpiresAt: e.rec.LeaseExpiresAt}
+}
+
+func (u *unit) serveReserve(c *claim) bool {
+	if !u.open(c.reserve) {
+		return false
+	}
+	c.granted = u.s.reserve(c.reserve, c.ttl, u.now)
+	return true
+}
+
+// open reports whether the gate of a queue lets one more through. If time will open it, Run looks again then.
+func (u *unit) open(q *line) bool {
+	at, ok := q.opensAt(u.now)
+	if ok && at.After(u.now) {
+		u.s.timer.gate = earlier(u.s.timer.gate, at)
+	}
+	return ok && !at.After(u.now)
+}
+
+// opensAt returns when the gate lets one more through; false if time alone does not open it.
+func (q *line) opensAt(now time.Time) (time.Time, bool) {
+	limits := q.gate.Limits
+	if limits.MaxLeased > 0 && q.counts.Leased+int64(q.reserved) >= int64(limits.MaxLeased) {
+		return time.Time{}, false
+	}
+	if len(q.gate.Holds) > 0 {
+		if _, hold, closed := q.gate.Closed(now); closed {
+			return hold.Until, !hold.Until.IsZero()
+		}
+	}
+	return q.bucket.At(limits), true
+}
+
+// closedBecause says what keeps a gate closed.
+func (u *unit) closedBecause(q *line) error {
+	e := &queue.GateError{Queue: q.name, Reason: "limit"}
+	at := time.Time{}
+	if reason, hold, closed := q.gate.Closed(u.now); closed {
+		e.Reason, at = string(reason), hold.Until
+	} else if limits := q.gate.Limits; limits.MaxLeased <= 0 || q.counts.Leased+int64(q.reserved) < int64(limits.MaxLeased) {
+		at = q.bucket.At(limits)
+	}
+	if at.After(u.now) {
+		e.After = at.Sub(u.now)
+	}
+	return e
+}

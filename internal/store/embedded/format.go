@@ -1,0 +1,124 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/openhqm/openhqm/queue"
+)
+
+const (
+	// formatVersion is the version of everything in the directory; the package doc draws it.
+	formatVersion = 1
+
+	formatFile = "FORMAT"
+	beginFile  = "FORMAT.new"
+	formatWord = "openhqm embedded store, format "
+	dbDir      = "db"
+	blobDir    = "blobs"
+)
+
+// inspect looks at a directory without touching it: whether it is a store of a format that this version reads. A
+// directory that is neither empty nor ours is refused, and so is a newer format.
+func inspect(fs vfs.FS, dir string) (exists bool, err error) {
+	info, err := fs.Stat(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("data directory: %w", err)
+	}
+	if !info.IsDir() {
+		return false, fmt.Errorf("data directory %s is a file: choose a directory", dir)
+	}
+	text, err := readFile(fs, fs.PathJoin(dir, formatFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, refuseForeign(fs, dir)
+	}
+	if err != nil {
+		return false, fmt.Errorf("data directory: %w", err)
+	}
+	number, ok := strings.CutPrefix(strings.TrimSpace(text), formatWord)
+	version, convErr := strconv.Atoi(number)
+	switch {
+	case !ok || convErr != nil:
+		return false, &queue.CorruptError{Path: fs.PathJoin(dir, formatFile), Offset: -1, Err: errors.New("not a format that is known")}
+	case version > formatVersion:
+		return false, fmt.Errorf("data directory %s has format %d, and this version reads up to %d: run the newer version", dir, version, formatVersion)
+	}
+	return true, nil
+}
+
+// refuseForeign accepts a directory that is empty but for what a volume brings along, or in which a first start was cut
+// short.
+func refuseForeign(fs vfs.FS, dir string) error {
+	names, err := fs.List(dir)
+	if err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	text, _ := readFile(fs, fs.PathJoin(dir, beginFile))
+	if strings.HasPrefix(text, formatWord) {
+		return nil
+	}
+	for _, name := range names {
+		switch name {
+		case "lost+found", lockFile, pidFile, beginFile:
+		default:
+			return fmt.Errorf("data directory %s holds something else (%s): choose an empty directory", dir, name)
+		}
+	}
+	return nil
+}
+
+// beginFormat marks a directory in which a store is being created. Until finishFormat nothing in it was promised to
+// anybody, so what a start that was cut short left behind is removed.
+func beginFormat(fs vfs.FS, dir string) error {
+	if err := writeFile(fs, fs.PathJoin(dir, beginFile), formatWord+strconv.Itoa(formatVersion)+"\n"); err != nil {
+		return err
+	}
+	if err := syncDir(fs, dir); err != nil {
+		return err
+	}
+	return fs.RemoveAll(fs.PathJoin(dir, dbDir))
+}
+
+// finishFormat marks a directory as a store of ours, once all of it is durable.
+func finishFormat(fs vfs.FS, dir string) error {
+	if err := syncDir(fs, dir); err != nil {
+		return err
+	}
+	if err := fs.Rename(fs.PathJoin(dir, beginFile), fs.PathJoin(dir, formatFile)); err != nil {
+		return err
+	}
+	return syncDir(fs, dir)
+}
+
+// createDir creates a directory with its parents, and syncs the directory that each new one is an entry of: without that
+// a crash could take everything below.
+func createDir(fs vfs.FS, dir string) error {
+	var changed []string
+	for d := dir; ; {
+		if _, err := fs.Stat(d); err == nil || !errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		parent := fs.PathDir(d)
+		if parent == d {
+			break
+		}
+		changed = append(changed, parent)
+		d = parent
+	}
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, d := range changed {
+		if err := syncDir(fs, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
