@@ -1,0 +1,241 @@
+package endpoint
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/http/httputil"
+	"time"
+
+	"github.com/openhqm/openhqm/queue"
+)
+
+// Endpoint sends requests to one target. It is a [queue.Handler], and passes requests through with [Endpoint.Pass].
+type Endpoint struct {
+	config     Config
+	base       base
+	pseudonym  string
+	writeError func(http.ResponseWriter, *http.Request, Failure)
+
+	forward, strip        names
+	static                map[string]string // canonical name -> value
+	spelling              map[string]string // canonical name -> exact spelling, where they differ
+	authField             string            // canonical name of the field that bears the credentials; "" for none
+	replacesAuthorization bool
+
+	dialer    net.Dialer
+	roots     *x509.CertPool // nil: the system's
+	transport *http.Transport
+	proxy     *httputil.ReverseProxy
+}
+
+// New returns an endpoint. It opens no connection. The error says what is wrong with the configuration.
+func New(c Config, o Options) (*Endpoint, error) {
+	c = c.withDefaults()
+	u, err := c.validate()
+	if err != nil {
+		return nil, err
+	}
+	e := &Endpoint{
+		config:     c,
+		base:       newBase(u),
+		pseudonym:  orElse(o.Pseudonym, "openhqm"),
+		writeError: o.WriteError,
+		roots:      o.Roots,
+		forward:    newNames(c.ForwardHeaders),
+		strip:      newNames(c.StripHeaders),
+		static:     make(map[string]string, len(c.Headers)),
+		spelling:   make(map[string]string, len(c.HeaderNames)),
+		dialer:     net.Dialer{KeepAlive: 15 * time.Second},
+	}
+	e.forward.all = e.forward.all || c.ForwardHeaders == nil
+	for name, value := range c.Headers {
+		e.static[http.CanonicalHeaderKey(name)] = value
+	}
+	for _, name := range c.HeaderNames {
+		if canonical := http.CanonicalHeaderKey(name); canonical != name {
+			e.spelling[canonical] = name
+		}
+	}
+	switch c.Auth.Scheme {
+	case AuthNone:
+	case AuthBearer, AuthBasic:
+		e.authField = "Authorization"
+	default:
+		e.authField = http.CanonicalHeaderKey(c.Auth.Header)
+	}
+	e.replacesAuthorization = c.ReplaceAuthorization || e.authField != "" && !c.ForwardAuthorization
+	if e.writeError == nil {
+		e.writeError = plainError
+	}
+	pool := c.Concurrency
+	if pool == 0 {
+		pool = DefaultPool
+	}
+	e.transport = &http.Transport{
+		Proxy:                  nil, // never from the environment: only configured targets (promise 8)
+		DialContext:            e.dial,
+		DialTLSContext:         e.dialTLS,
+		DisableCompression:     true, // else bodies would be decompressed on the way
+		MaxIdleConns:           pool,
+		MaxIdleConnsPerHost:    pool,
+		IdleConnTimeout:        c.IdleTimeout,
+		ResponseHeaderTimeout:  c.FirstByteTimeout,
+		MaxResponseHeaderBytes: MaxResponseHeader,
+	}
+	e.proxy = e.newProxy()
+	return e, nil
+}
+
+// Config returns the configuration with its defaults filled in.
+func (e *Endpoint) Config() Config { return e.config }
+
+// Close ends idle connections. Calls under way go on.
+func (e *Endpoint) Close() { e.transport.CloseIdleConnections() }
+
+// Handle makes one attempt to send the delivery's request and reports what came of it; see the package's table.
+//
+// What it changes of the request: fields of the connection (RFC 9110 7.6.1), framing, Expect, Host by configuration;
+// consumed preferences and the client's OpenHQM-* are dropped; Via, Forwarded and X-Forwarded-For, -Proto and -Host are
+// continued; OpenHQM-Correlation-Id, OpenHQM-Delivery and, on the last, OpenHQM-Last-Attempt are added; the configuration
+// adds, replaces and strips. A TRACE, which comes back to the client, bears neither configured fields nor credentials. A
+// body is sent with its length; trailers, if the request had any, make it chunked.
+//
+// It ends when ctx does, or after the shorter of the endpoint's timeout and the message's.
+func (e *Endpoint) Handle(ctx context.Context, d *queue.Delivery) queue.Outcome {
+	started := time.Now()
+	o := e.attempt(ctx, d)
+	o.StartedAt, o.Duration = started, time.Since(started)
+	return o
+}
+
+func (e *Endpoint) attempt(ctx context.Context, d *queue.Delivery) queue.Outcome {
+	attempt, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timeout := e.config.Timeout
+	if t := d.Record.AttemptTimeout; t > 0 && t < timeout {
+		timeout = t
+	}
+	timer := time.AfterFunc(timeout, func() { cancel(errTimeout) })
+	defer timer.Stop()
+
+	k := &call{cancel: cancel}
+	request, err := e.request(attempt, d, k)
+	if err != nil {
+		return outcome(e.faultOf(attempt, err, false), nil)
+	}
+	answer, err := e.roundTrip(attempt, request, k)
+	if err != nil {
+		return outcome(e.faultOf(attempt, err, k.seal()), nil)
+	}
+	defer answer.Body.Close()
+	result, err := e.receive(attempt, d, answer, k)
+	if err != nil {
+		return outcome(e.faultOf(attempt, err, true), result)
+	}
+	return queue.Outcome{Class: queue.Answered, Result: result, RetryAfter: retryAfter(answer.Header, time.Now())}
+}
+
+func outcome(f *fault, result *queue.Result) queue.Outcome {
+	return queue.Outcome{Class: f.class, Result: result, Err: f}
+}
+
+// request makes the request to send.
+func (e *Endpoint) request(ctx context.Context, d *queue.Delivery, k *call) (*http.Request, error) {
+	r := d.Request()
+	if !validTarget(r.Target) || !validMethod(r.Method) {
+		return nil, &fault{class: queue.Rejected, status: http.StatusBadGateway, text: "the request has a method or target that cannot be sent"}
+	}
+	request, err := e.head(&arrival{method: r.Method, host: r.Host, scheme: r.Scheme, proto: r.Proto, remote: r.Remote, header: r.Header, queued: true})
+	if err != nil {
+		return nil, err
+	}
+	request.Method = r.Method
+	e.aim(request, r.Target, k)
+	addDelivery(request.Header, d)
+	if request.Trailer, err = e.trailer(r); err != nil {
+		return nil, err
+	}
+	return request, openBody(ctx, request, r)
+}
+
+// head returns a request with its fields and Host.
+func (e *Endpoint) head(in *arrival) (*http.Request, error) {
+	h, err := e.outgoing(in)
+	if err != nil {
+		return nil, err
+	}
+	host, err := e.host(in.host)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Request{Host: host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}, nil
+}
+
+// aim sets the request's URL so that the joined target is sent byte for byte.
+func (e *Endpoint) aim(r *http.Request, target string, k *call) {
+	r.URL, k.line = e.base.url(r.Method, e.base.join(target))
+	if k.line != "" {
+		k.prefix = r.Method + " " + placeholder + " HTTP/1.1\r\n"
+	}
+}
+
+// openBody gives the request its body: of known length, or chunked when trailers follow it.
+func openBody(ctx context.Context, request *http.Request, r *queue.Request) error {
+	request.Body, request.ContentLength = http.NoBody, r.Body.Size()
+	if inline, ok := r.Body.Inline(); ok {
+		if len(inline) > 0 || request.Trailer != nil {
+			request.Body = io.NopCloser(bytes.NewReader(inline))
+		}
+	} else {
+		body, err := r.Body.Open(context.WithoutCancel(ctx))
+		switch {
+		case errors.Is(err, queue.ErrCorrupt), errors.Is(err, queue.ErrNotFound):
+			return &fault{class: queue.Rejected, status: http.StatusBadGateway, text: storeText("the stored body could not be opened", err), cause: err}
+		case err != nil:
+			return &fault{class: queue.NotSent, status: http.StatusBadGateway, text: storeText("the stored body could not be opened", err), cause: err}
+		}
+		request.Body = &storedBody{body}
+	}
+	if request.Trailer != nil {
+		request.ContentLength, request.TransferEncoding = -1, []string{"chunked"}
+	}
+	return nil
+}
+
+// storedBody makes an error of reading the store a fault, to tell it from one of the network.
+type storedBody struct{ io.ReadCloser }
+
+// Read reads from the store.
+func (b *storedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = &fault{class: queue.Unanswered, status: http.StatusBadGateway, text: storeText("the stored body could not be read", err), cause: err}
+	}
+	return n, err
+}
+
+// addDelivery tells the endpoint which delivery of which message this is, so that it can deduplicate (R3).
+func addDelivery(h http.Header, d *queue.Delivery) {
+	h["OpenHQM-Correlation-Id"] = []string{d.ID.String()}
+	h["OpenHQM-Delivery"] = []string{itoa(d.Record.Deliveries)}
+	if d.Last {
+		h["OpenHQM-Last-Attempt"] = []string{"true"}
+	}
+}
+
+// roundTrip sends a request at most once, whatever the transport thinks of repeating it.
+func (e *Endpoint) roundTrip(ctx context.Context, r *http.Request, k *call) (*http.Response, error) {
+	r.GetBody = nil
+	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+		if c, ok := info.Conn.(*conn); ok {
+			c.call.Store(k)
+		}
+	}}
+	return e.transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, trace)))
+}

@@ -1,0 +1,176 @@
+package endpoint
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httputil"
+	"strings"
+	"sync"
+
+	"github.com/openhqm/openhqm/queue"
+)
+
+// Pass sends a request straight through and streams the answer back, by the rules of Handle for fields and
+// authentication. Upgrades pass, server-sent events and answers without a length are flushed as they come, trailers pass
+// both ways. Bodies have no limit. The request ends with its client. Until the answer's head nothing may stand still for
+// longer than FirstByteTimeout, neither of the bodies' sides; afterwards there is no limit, since a stream may last.
+//
+// The caller has reserved a slot at the endpoint's gate.
+func (e *Endpoint) Pass(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	p := &passing{call: call{cancel: cancel}, in: r}
+	out := r.WithContext(context.WithValue(ctx, passingKey{}, p))
+	if hasBody(r) {
+		p.body.ReadCloser = r.Body
+		p.body.stall.limit, p.body.stall.cancel = e.config.FirstByteTimeout, cancel
+		p.body.stall.control = http.NewResponseController(w)
+		out.Body = &p.body
+		defer context.AfterFunc(ctx, p.body.stall.abandon)()
+	}
+	if len(r.Trailer) > 0 {
+		drop := nominated(r.Header)
+		p.body.ended = func() error { return e.filterTrailer(r, drop) }
+		if err := p.body.ended(); err != nil {
+			p.refused = err
+		}
+	}
+	e.proxy.ServeHTTP(&answerer{w}, out)
+}
+
+func hasBody(r *http.Request) bool {
+	return r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody
+}
+
+// passing is one pass-through call.
+type passing struct {
+	call
+	in      *http.Request // as the client sent it
+	body    clientBody    // of in, if it has one
+	refused error         // why it is not to be sent
+}
+
+type passingKey struct{}
+
+func passingOf(r *http.Request) *passing {
+	p, _ := r.Context().Value(passingKey{}).(*passing)
+	return p
+}
+
+func (e *Endpoint) newProxy() *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{
+		Rewrite:      e.rewrite,
+		Transport:    passer{e},
+		BufferPool:   &buffers{},
+		ErrorHandler: e.passFailed,
+		ErrorLog:     log.New(io.Discard, "", 0), // what it would say is in the Failure, or is the client's own leaving
+	}
+}
+
+// rewrite puts our rules in place of the proxy's, which has no way to keep raw targets and appended fields.
+func (e *Endpoint) rewrite(p *httputil.ProxyRequest) {
+	state := passingOf(p.In)
+	upgrade := p.Out.Header["Upgrade"]
+	scheme := "http"
+	if p.In.TLS != nil {
+		scheme = "https"
+	}
+	h, err := e.outgoing(&arrival{method: p.In.Method, host: p.In.Host, scheme: scheme, proto: p.In.Proto, remote: p.In.RemoteAddr, header: p.In.Header})
+	if err != nil {
+		state.refused = err
+		return
+	}
+	if len(upgrade) == 1 && passesUpgrade(upgrade[0]) {
+		h["Connection"], h["Upgrade"] = []string{"Upgrade"}, upgrade
+	}
+	p.Out.Header = h
+	p.Out.Trailer = p.In.Trailer // the same map, which is filled when the body has been read; a clone never is
+	if p.Out.Host, err = e.host(p.In.Host); err != nil {
+		state.refused = err
+	}
+	target := p.In.RequestURI
+	if !validTarget(target) { // absolute form, or a request that did not come from a server
+		target = p.In.URL.RequestURI()
+	}
+	e.aim(p.Out, target, &state.call)
+}
+
+// passesUpgrade keeps HTTP/2 over cleartext out: it would leave the connection's rules behind.
+func passesUpgrade(protocol string) bool {
+	return !strings.EqualFold(protocol, "h2c") && !strings.Contains(protocol, ",")
+}
+
+// passer is the transport of pass-through calls.
+type passer struct{ e *Endpoint }
+
+// RoundTrip sends a request at most once.
+func (p passer) RoundTrip(r *http.Request) (*http.Response, error) {
+	state := passingOf(r)
+	if state.refused != nil {
+		return nil, state.refused
+	}
+	answer, err := p.e.roundTrip(r.Context(), r, &state.call)
+	if err != nil {
+		if wrong := state.body.wrong.Load(); wrong != nil {
+			err = wrong // the endpoint's side broke because of it, if at all
+		} else if state.body.stall.ended() {
+			err = context.Cause(r.Context()) // what came out of the read is only the consequence
+		}
+		return nil, err
+	}
+	state.body.stall.lift()
+	clean(answer)
+	return answer, nil
+}
+
+// passFailed answers for an endpoint that gave no answer. A client that has left is told nothing, and is nobody's fault.
+func (e *Endpoint) passFailed(w http.ResponseWriter, r *http.Request, err error) {
+	state := passingOf(r)
+	f := e.faultOf(r.Context(), err, state.seal())
+	// A client that left first shows as exactly this cause: others are our own.
+	if f.status >= http.StatusInternalServerError && context.Cause(r.Context()) == context.Canceled {
+		if state.in.Context().Value(http.ServerContextKey) != nil {
+			panic(http.ErrAbortHandler) // returning would be an empty 200
+		}
+		return
+	}
+	e.writeError(w, state.in, Failure{Endpoint: e.config.Name, Status: f.status, Class: f.class, Detail: f.text})
+}
+
+func plainError(w http.ResponseWriter, _ *http.Request, f Failure) {
+	http.Error(w, fmt.Sprintf("endpoint %q: %s", f.Endpoint, f.Detail), f.Status)
+}
+
+// dropOurs removes the fields that only OpenHQM may set.
+func dropOurs(h http.Header) {
+	for name := range h {
+		if ours(http.CanonicalHeaderKey(name)) {
+			delete(h, name)
+		}
+	}
+}
+
+// buffers lends the buffers through which bodies are copied.
+type buffers struct{ pool sync.Pool }
+
+const bufferSize = 32 << 10
+
+// Get returns a buffer.
+func (b *buffers) Get() []byte {
+	if p, ok := b.pool.Get().(*[bufferSize]byte); ok {
+		return p[:]
+	}
+	return make([]byte, bufferSize)
+}
+
+// Put takes a buffer of Get back.
+func (b *buffers) Put(p []byte) {
+	if len(p) == bufferSize {
+		b.pool.Put((*[bufferSize]byte)(p))
+	}
+}
+
+var _ queue.Handler = (*Endpoint)(nil)
