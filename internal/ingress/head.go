@@ -1,0 +1,167 @@
+package ingress
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/openhqm/openhqm/internal/reply"
+	"github.com/openhqm/openhqm/internal/telemetry"
+)
+
+// call is what the head of a request decided.
+type call struct {
+	target Target
+	origin string // request target in origin form, or *
+	prefer preferences
+	mode   Mode
+}
+
+// readHead decides all that the head alone decides, without touching the body. A problem refuses the request.
+func (h *Handler) readHead(w http.ResponseWriter, r *http.Request, c *call) *reply.Problem {
+	if r.Method == http.MethodConnect {
+		return reply.NewProblem(reply.KindUnsupportedMethod, "CONNECT asks for a tunnel; only configured endpoints can be reached")
+	}
+	var ok bool
+	if c.origin, ok = originForm(r.Method, r.RequestURI); !ok {
+		return reply.NewProblem(reply.KindBadRequest, "the request target is neither a path, an absolute URL nor the * of OPTIONS")
+	}
+	if len(c.origin) > h.config.MaxTargetBytes {
+		return reply.NewProblem(reply.KindTargetTooLong,
+			fmt.Sprintf("the request target has %d bytes, the limit is %d", len(c.origin), h.config.MaxTargetBytes))
+	}
+	if size := headSize(r.Header); size > h.config.MaxHeaderBytes {
+		return reply.NewProblem(reply.KindHeadersTooLarge,
+			fmt.Sprintf("the header fields have %d bytes, the limit is %d (server.max_header_bytes)", size, h.config.MaxHeaderBytes))
+	}
+	if r.ProtoMajor == 1 && r.ProtoMinor == 0 && carriesBody(r.Method) && len(r.Header["Content-Length"]) == 0 {
+		// Go drops the Transfer-Encoding of HTTP/1.0 and takes such a body for an empty one.
+		return reply.NewProblem(reply.KindLengthRequired, "a request with a body in version 1.0 of the protocol needs a Content-Length")
+	}
+	if problem := h.choose(r, c); problem != nil {
+		return problem
+	}
+	telemetry.SetRoute(w, c.target.Name) // a name of the configuration, never one that only the client knows
+	if isGRPC(r) && c.target.Endpoint {
+		return reply.NewProblem(reply.KindUnsupportedProto,
+			"gRPC to an endpoint is not supported: endpoints are spoken to in HTTP/1.1, and gRPC needs HTTP/2; use gRPC-Web, or send such calls to the app itself")
+	}
+	if lines := r.Header["Prefer"]; len(lines) > 0 {
+		c.prefer = readPreferences(lines)
+	}
+	c.mode = decide(r, &c.target, &c.prefer)
+	if c.mode == ModeSync {
+		return nil
+	}
+	return h.refuseBody(r, c)
+}
+
+// choose finds the target: the one that OpenHQM-Endpoint names, else the default.
+func (h *Handler) choose(r *http.Request, c *call) *reply.Problem {
+	names := r.Header["Openhqm-Endpoint"]
+	if len(names) == 0 {
+		var ok bool
+		if c.target, ok = h.targets.Default(); ok {
+			return nil
+		}
+		return h.unknownEndpoint("no endpoint is the default")
+	}
+	name := strings.TrimSpace(names[0])
+	target, ok := h.targets.Named(name)
+	if len(names) > 1 || !ok || !target.Selectable {
+		return h.unknownEndpoint(fmt.Sprintf("OpenHQM-Endpoint names %q, which cannot be selected", strings.Join(names, ", ")))
+	}
+	c.target = target
+	return nil
+}
+
+// unknownEndpoint names what there is and the ways to choose.
+func (h *Handler) unknownEndpoint(why string) *reply.Problem {
+	names := h.targets.Names()
+	known := "there is none to select"
+	if len(names) > 0 {
+		known = "there are " + strings.Join(names, ", ")
+	}
+	problem := reply.NewProblem(reply.KindUnknownEndpoint, why+"; "+known+
+		"; choose one with a route, the OpenHQM-Endpoint header, or metadata.endpoint of a submit, or set proxy.default_endpoint")
+	problem.Members = map[string]any{"endpoints": names}
+	return problem
+}
+
+// refuseBody refuses by what the head says about a body that would be stored.
+func (h *Handler) refuseBody(r *http.Request, c *call) *reply.Problem {
+	if limit := h.maxBody(&c.target); r.ContentLength > limit {
+		return tooLarge(limit)
+	}
+	return h.full.refuse(r)
+}
+
+func carriesBody(method string) bool {
+	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
+}
+
+func tooLarge(limit int64) *reply.Problem {
+	return reply.NewProblem(reply.KindBodyTooLarge, fmt.Sprintf("the body exceeds the limit of %d bytes (proxy.max_request_size); nothing was stored", limit))
+}
+
+func (h *Handler) maxBody(t *Target) int64 {
+	if t.MaxBody > 0 {
+		return t.MaxBody
+	}
+	return h.config.MaxBody
+}
+
+// originForm returns the target as an origin server sees it (RFC 9112 3.2): a path with its query byte for byte, what
+// follows the authority of an absolute URL, or the * of OPTIONS.
+func originForm(method, target string) (string, bool) {
+	switch {
+	case target == "*":
+		return target, method == http.MethodOptions
+	case target != "" && target[0] == '/':
+		return target, true
+	}
+	_, rest, ok := strings.Cut(target, "://")
+	if !ok {
+		return "", false
+	}
+	start := strings.IndexAny(rest, "/?")
+	switch {
+	case start < 0 && method == http.MethodOptions:
+		return "*", true // RFC 9112 3.2.4
+	case start < 0:
+		return "/", true
+	case rest[start] == '?':
+		return "/" + rest[start:], true
+	}
+	return rest[start:], true
+}
+
+// headSize is what the fields take on the wire: names, values, and four bytes each of separators.
+func headSize(h http.Header) int {
+	size := 0
+	for name, values := range h {
+		for _, value := range values {
+			size += len(name) + len(value) + 4
+		}
+	}
+	return size
+}
+
+// trusts reports whether the peer is a configured proxy.
+func (h *Handler) trusts(remote string) bool {
+	if len(h.config.TrustedProxies) == 0 {
+		return false
+	}
+	peer, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return false
+	}
+	address := peer.Addr().Unmap().WithZone("")
+	for _, network := range h.config.TrustedProxies {
+		if network.Contains(address) {
+			return true
+		}
+	}
+	return false
+}

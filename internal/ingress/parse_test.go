@@ -1,0 +1,96 @@
+package ingress
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestPreferIsReadAsTheStandardSays(t *testing.T) {
+	tests := []struct {
+		lines []string
+		want  preferences
+		rest  []string
+	}{
+		{[]string{"respond-async"}, preferences{async: true}, nil},
+		{[]string{"Respond-Async ; x=y"}, preferences{async: true}, nil},
+		{[]string{"wait=10"}, preferences{hasWait: true, wait: 10 * time.Second}, nil},
+		{[]string{"WAIT = 10 ; a"}, preferences{hasWait: true, wait: 10 * time.Second}, nil},
+		{[]string{`wait="10"`}, preferences{hasWait: true, wait: 10 * time.Second}, nil},
+		{[]string{"wait=1", "respond-async, wait=2"}, preferences{async: true, hasWait: true, wait: time.Second}, nil},
+		{[]string{"wait=x, wait=2"}, preferences{}, nil},
+		{[]string{"wait=-1"}, preferences{}, nil},
+		{[]string{"wait=99999999999999999999"}, preferences{hasWait: true, wait: maxPreferred}, nil},
+		{[]string{"return=minimal", "wait=1, handling=strict; q=\"a,b\""}, preferences{hasWait: true, wait: time.Second},
+			[]string{"return=minimal", `handling=strict; q="a,b"`}},
+		{[]string{`x="respond-async, \", wait=3", y`}, preferences{}, []string{`x="respond-async, \", wait=3", y`}},
+		{[]string{",, respond-async ,,"}, preferences{async: true}, nil},
+		{[]string{""}, preferences{}, []string{""}},
+	}
+	for _, test := range tests {
+		if got := readPreferences(test.lines); got != test.want {
+			t.Errorf("%q: %+v, want %+v", test.lines, got, test.want)
+		}
+		if got := withoutConsumed(test.lines); !slices.Equal(got, test.rest) {
+			t.Errorf("%q: %q stays, want %q", test.lines, got, test.rest)
+		}
+	}
+}
+
+func FuzzPrefer(f *testing.F) {
+	for _, seed := range []string{"respond-async, wait=10", `a="\\",wait`, `"`, ",;=", `x="respond-async", wait=1;y="`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		read := readPreferences([]string{line})
+		if read.wait < 0 || read.wait > maxPreferred || !read.hasWait && read.wait != 0 {
+			t.Errorf("%q: %+v", line, read)
+		}
+		rest := withoutConsumed([]string{line})
+		if again := readPreferences(rest); again != (preferences{}) {
+			t.Errorf("%q: %q is still obeyed as %+v", line, rest, again)
+		}
+	})
+}
+
+func TestKeysAreOneQuotedOrBare(t *testing.T) {
+	tests := []struct {
+		values []string
+		want   string
+		refuse bool
+	}{
+		{nil, "", false},
+		{[]string{""}, "", false},
+		{[]string{"k-1"}, "k-1", false},
+		{[]string{`"k-1"`}, "k-1", false},
+		{[]string{` "k-1" ; p=1`}, "k-1", false},
+		{[]string{`"a \"b\" \\"`}, `a "b" \`, false},
+		{[]string{`"open`}, `"open`, false},
+		{[]string{`"a"b`}, `"a"b`, false},
+		{[]string{"a", "a"}, "", true},
+		{[]string{strings.Repeat("k", maxKey+1)}, "", true},
+	}
+	for _, test := range tests {
+		got, problem := idempotencyKey(http.Header{"Idempotency-Key": test.values})
+		if got != test.want || (problem != nil) != test.refuse {
+			t.Errorf("%q: %q, %v; want %q, refused %t", test.values, got, problem, test.want, test.refuse)
+		}
+	}
+}
+
+func FuzzOriginForm(f *testing.F) {
+	for _, seed := range []string{"/", "*", "http://h", "http://h?x", "https://h/a//b?c#d", "h:1", "", "://", "x://y"} {
+		f.Add(http.MethodGet, seed)
+	}
+	f.Fuzz(func(t *testing.T, method, target string) {
+		origin, ok := originForm(method, target)
+		if ok && origin != "*" && origin[0] != '/' {
+			t.Errorf("%s %q became %q", method, target, origin)
+		}
+		if ok && strings.HasPrefix(target, "/") && origin != target {
+			t.Errorf("%q became %q", target, origin)
+		}
+	})
+}

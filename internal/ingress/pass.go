@@ -1,0 +1,123 @@
+package ingress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/openhqm/openhqm/internal/reply"
+	"github.com/openhqm/openhqm/queue"
+)
+
+// reservationTTL is how long a pass-through call keeps its slot without being extended; it is extended at a third.
+const reservationTTL = 30 * time.Second
+
+// lines bounds, for each queue, how many calls wait for a slot.
+type lines struct {
+	limit  int
+	queues sync.Map // queue name -> *atomic.Int64
+}
+
+func (l *lines) of(name string) *atomic.Int64 {
+	if line, ok := l.queues.Load(name); ok {
+		return line.(*atomic.Int64)
+	}
+	line, _ := l.queues.LoadOrStore(name, new(atomic.Int64))
+	return line.(*atomic.Int64)
+}
+
+// pass sends a request straight through to its endpoint, under a slot and a token of the endpoint's gate.
+func (h *Handler) pass(w http.ResponseWriter, r *http.Request, c *call) {
+	ref, err := h.reserve(r, c)
+	if err != nil {
+		if r.Context().Err() == nil {
+			h.fail(w, r, c, err)
+		}
+		return
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	stop := h.keep(ctx, cancel, ref)
+	defer func() {
+		stop()
+		// The slot is free again even when the client has gone or the call ended in a panic.
+		if err := h.broker.Return(context.WithoutCancel(ctx), ref); err != nil {
+			h.log.WarnContext(ctx, "slot of a call stays taken until it ends by itself", "queue", c.target.Queue, "error", err)
+		}
+	}()
+	passed := &passWriter{ResponseWriter: w, connection: w.Header()["Connection"],
+		stall: stall{control: http.NewResponseController(w), eager: r.ProtoMajor >= 2}}
+	defer passed.stall.end()
+	out := h.outgoing(r.WithContext(ctx), c.origin)
+	if out.Body != nil && out.Body != http.NoBody {
+		out.Body = &passedBody{ReadCloser: out.Body, stall: &passed.stall}
+	}
+	c.target.Pass.ServeHTTP(passed, out)
+}
+
+// reserve waits in line, at most for the wait that applies, for a slot and a token.
+func (h *Handler) reserve(r *http.Request, c *call) (queue.LeaseRef, error) {
+	line := h.lines.of(c.target.Queue)
+	defer line.Add(-1)
+	if line.Add(1) > int64(h.lines.limit) {
+		return queue.LeaseRef{}, &queue.GateError{Queue: c.target.Queue, Reason: "limit", After: h.broker.Drain(c.target.Queue).Wait}
+	}
+	// Without time to wait a free slot must still be found.
+	wait := max(c.prefer.waitWithin(&c.target), 10*time.Millisecond)
+	ctx, cancel := context.WithTimeout(r.Context(), wait)
+	defer cancel()
+	ref, err := h.broker.Reserve(ctx, c.target.Queue, reservationTTL)
+	if err != nil {
+		return queue.LeaseRef{}, fmt.Errorf("reserve a slot of %q: %w", c.target.Queue, err)
+	}
+	return ref, nil
+}
+
+// keep extends a reservation until the returned function is called. Short calls start no goroutine for it. When the
+// reservation is gone for certain the call is ended: the endpoint's limit would not hold otherwise (promise 5).
+func (h *Handler) keep(ctx context.Context, cancel context.CancelCauseFunc, ref queue.LeaseRef) (stop func()) {
+	const every = reservationTTL / 3
+	var mu sync.Mutex
+	var timer *time.Timer
+	stopped := false
+	extend := func() {
+		done, err := h.broker.Extend(ctx, []queue.LeaseRef{ref}, reservationTTL)
+		if err == nil && len(done) == 1 && errors.Is(done[0].Err, queue.ErrLeaseLost) {
+			cancel(queue.ErrLeaseLost)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if !stopped {
+			timer.Reset(every)
+		}
+	}
+	mu.Lock()
+	timer = time.AfterFunc(every, extend)
+	mu.Unlock()
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		stopped = true
+		timer.Stop()
+	}
+}
+
+// outgoing takes from a request what must not pass: OpenHQM-* of the client, and forwarding fields of peers who are not
+// trusted; its RequestURI becomes the origin form. The fields of the connection are the target's to treat, which may have
+// to upgrade it.
+func (h *Handler) outgoing(r *http.Request, origin string) *http.Request {
+	trusted := h.trusts(r.RemoteAddr)
+	kept := make(http.Header, len(r.Header))
+	for name, values := range r.Header {
+		if !reply.OursOnly(name) && (trusted || !forwarding(name)) {
+			kept[name] = values
+		}
+	}
+	r.Header, r.RequestURI = kept, origin // r is a copy of the server's request
+	return r
+}

@@ -1,0 +1,31 @@
+package ingress
+
+import (
+	"net/http"
+	"time"
+)
+
+// What a submit through the API has in common with a captured request is read by the same code.
+
+// IdempotencyKey returns the request's Idempotency-Key within the scope of a queue, "" if it has none. The error is a
+// problem to answer.
+func IdempotencyKey(h http.Header, queueName string) (string, error) {
+	key, problem := idempotencyKey(h)
+	switch {
+	case problem != nil:
+		return "", problem
+	case key == "":
+		return "", nil
+	}
+	return queueName + "\x00" + key, nil
+}
+
+// TokenDeadline returns the deadline that a JWT in Authorization sets if it is forwarded: when it expires. Zero if there
+// is none, or if it has expired already.
+func TokenDeadline(h http.Header, now time.Time) time.Time { return tokenDeadline(h, now) }
+
+// Prefers returns what the client prefers (RFC 7240): respond-async, and how long to wait, if it says.
+func Prefers(h http.Header) (async bool, wait time.Duration, waits bool) {
+	p := readPreferences(h["Prefer"])
+	return p.async, p.wait, p.hasWait
+}
