@@ -1,0 +1,217 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/openhqm/openhqm/client"
+	"github.com/openhqm/openhqm/internal/reply"
+	"github.com/openhqm/openhqm/queue"
+	"golang.org/x/net/http/httpguts"
+)
+
+// metadata is what a submit's metadata says to OpenHQM. Members that it does not know are kept with the message and mean
+// nothing here.
+type metadata struct {
+	priority  int
+	timeout   time.Duration
+	endpoint  string
+	method    string
+	path      string
+	delay     time.Duration
+	notBefore time.Time
+}
+
+// memberErrors are the wrong members of an envelope.
+type memberErrors []client.ProblemError
+
+func (e memberErrors) Error() string {
+	var parts []string
+	for _, m := range e {
+		parts = append(parts, strings.TrimPrefix(m.Pointer, "#")+": "+m.Detail)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// pointer returns the JSON pointer of a member (RFC 6901, as a URI fragment).
+func pointer(names ...string) string {
+	var b strings.Builder
+	b.WriteByte('#')
+	for _, name := range names {
+		b.WriteByte('/')
+		b.WriteString(url.PathEscape(strings.NewReplacer("~", "~0", "/", "~1").Replace(name)))
+	}
+	return b.String()
+}
+
+// maxSeconds bounds durations that come as numbers.
+const maxSeconds = 10 * 366 * 24 * 3600
+
+// readMetadata reads the members it knows. Null, for the whole or for a member, is as if it were missing.
+func readMetadata(raw json.RawMessage) (metadata, memberErrors) {
+	var m metadata
+	if absent(raw) {
+		return m, nil
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return m, memberErrors{{Pointer: pointer("metadata"), Detail: "want an object or null"}}
+	}
+	var wrong memberErrors
+	read := func(name string, parse func(json.RawMessage) error) {
+		if value, ok := members[name]; ok && !absent(value) {
+			if err := parse(value); err != nil {
+				wrong = append(wrong, client.ProblemError{Pointer: pointer("metadata", name), Detail: err.Error()})
+			}
+		}
+	}
+	read("priority", func(v json.RawMessage) (err error) {
+		m.priority, err = strconv.Atoi(string(v))
+		if err != nil || m.priority < 0 || m.priority > queue.MaxPriority {
+			return fmt.Errorf("want a whole number from 0 to %d, 9 being the most urgent", queue.MaxPriority)
+		}
+		return nil
+	})
+	read("timeout", func(v json.RawMessage) (err error) {
+		if m.timeout, err = readSeconds(v); err != nil || m.timeout <= 0 {
+			return errors.New("want seconds above 0, as a number or as text such as \"30s\": the bound on one attempt")
+		}
+		return nil
+	})
+	read("retry_count", func(v json.RawMessage) error {
+		if n, err := strconv.Atoi(string(v)); err != nil || n < 0 {
+			return errors.New("want a whole number of 0 or more; it is kept, and does not count attempts here")
+		}
+		return nil
+	})
+	read("endpoint", func(v json.RawMessage) error {
+		if json.Unmarshal(v, &m.endpoint) != nil || m.endpoint == "" {
+			return errors.New("want the name of a configured endpoint as text")
+		}
+		return nil
+	})
+	read("method", func(v json.RawMessage) error {
+		if json.Unmarshal(v, &m.method) != nil || !httpguts.ValidHeaderFieldName(m.method) || m.method == http.MethodConnect {
+			return errors.New("want a method of HTTP as text, such as \"POST\"; CONNECT cannot be queued")
+		}
+		return nil
+	})
+	read("path", func(v json.RawMessage) error {
+		if json.Unmarshal(v, &m.path) != nil {
+			return errors.New("want text")
+		}
+		return checkPath(m.path)
+	})
+	read("delay", func(v json.RawMessage) (err error) {
+		if m.delay, err = readSeconds(v); err != nil || m.delay < 0 {
+			return errors.New("want seconds of 0 or more, as a number or as text such as \"10m\"")
+		}
+		return nil
+	})
+	read("not_before", func(v json.RawMessage) error {
+		if m.notBefore.UnmarshalJSON(v) != nil {
+			return errors.New("want a time of RFC 3339 as text, such as \"2030-01-31T08:00:00Z\"")
+		}
+		return nil
+	})
+	slices.SortFunc(wrong, func(a, b client.ProblemError) int { return strings.Compare(a.Pointer, b.Pointer) })
+	return m, wrong
+}
+
+func absent(raw json.RawMessage) bool {
+	return raw == nil || bytes.Equal(raw, []byte("null"))
+}
+
+// readSeconds reads a number of seconds, or the text of a duration.
+func readSeconds(v json.RawMessage) (time.Duration, error) {
+	if len(v) > 0 && v[0] == '"' {
+		var text string
+		if err := json.Unmarshal(v, &text); err != nil {
+			return 0, err
+		}
+		return time.ParseDuration(text)
+	}
+	seconds, err := strconv.ParseFloat(string(v), 64)
+	if err != nil || seconds > maxSeconds || seconds < -maxSeconds {
+		return 0, errors.New("not a number of seconds")
+	}
+	return time.Duration(seconds * float64(time.Second)), nil
+}
+
+// checkPath allows a path with an optional query below the endpoint's URL, and nothing that leads out of it (promise 8).
+func checkPath(path string) error {
+	const want = "want a path that begins with one slash, percent-encoded, with an optional query, such as \"/orders?dry=1\""
+	for i := range len(path) {
+		if c := path[i]; c <= ' ' || c >= 0x7f || c == '#' || c == '\\' {
+			return errors.New(want)
+		}
+	}
+	raw, _, _ := strings.Cut(path, "?")
+	if !strings.HasPrefix(raw, "/") || strings.HasPrefix(raw, "//") || len(path) > maxPath {
+		return errors.New(want)
+	}
+	decoded, err := url.PathUnescape(raw)
+	if err != nil {
+		return errors.New(want)
+	}
+	for segment := range strings.FieldsFuncSeq(decoded, func(c rune) bool { return c == '/' || c == '\\' }) {
+		if segment == "." || segment == ".." {
+			return errors.New("want a path without the segments . and ..: it stays below the endpoint's URL")
+		}
+	}
+	return nil
+}
+
+// maxPath is the longest metadata.path, in bytes.
+const maxPath = 8 << 10
+
+// readHeaders reads the header fields to send. Fields of the connection and of framing are made anew for the endpoint, and
+// fields that OpenHQM writes, those for proxies among them, are not the client's to set: all these are left out.
+func readHeaders(raw json.RawMessage) (header http.Header, host string, wrong memberErrors) {
+	header = make(http.Header)
+	if !absent(raw) {
+		var fields map[string]json.RawMessage
+		if err := json.Unmarshal(raw, &fields); err != nil {
+			return nil, "", memberErrors{{Pointer: pointer("headers"), Detail: "want an object of text members, or null"}}
+		}
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			value := fields[name]
+			var text string
+			at := client.ProblemError{Pointer: pointer("headers", name)}
+			switch {
+			case !httpguts.ValidHeaderFieldName(name):
+				at.Detail = "not a name of a header field (RFC 9110 5.1)"
+			case absent(value) || json.Unmarshal(value, &text) != nil:
+				at.Detail = "want text"
+			case !httpguts.ValidHeaderFieldValue(text):
+				at.Detail = "not a value of a header field (RFC 9110 5.5): no line breaks or control characters"
+			default:
+				header.Add(name, text)
+				continue
+			}
+			wrong = append(wrong, at)
+		}
+	}
+	host = header.Get("Host")
+	if !httpguts.ValidHostHeader(host) {
+		wrong = append(wrong, client.ProblemError{Pointer: pointer("headers", "Host"), Detail: "not a host"})
+	}
+	for name := range header {
+		switch {
+		case reply.OneConnection(name), reply.OursOnly(name), name == "Content-Length", name == "Expect", name == "Host",
+			name == "Forwarded", strings.HasPrefix(name, "X-Forwarded-"):
+			delete(header, name)
+		}
+	}
+	slices.SortFunc(wrong, func(a, b client.ProblemError) int { return strings.Compare(a.Pointer, b.Pointer) })
+	return header, host, wrong
+}

@@ -1,0 +1,209 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/openhqm/openhqm/client"
+	"github.com/openhqm/openhqm/internal/ingress"
+	"github.com/openhqm/openhqm/internal/reply"
+	"github.com/openhqm/openhqm/queue"
+)
+
+// noMessage is what an own answer is about when it is about no message.
+var noMessage reply.About
+
+// submit stores the request that an envelope describes.
+func (p *Producer) submit(w http.ResponseWriter, r *http.Request, _ vars) {
+	s, err := p.submission(w, r)
+	if err != nil {
+		p.o.Replies.Error(w, r, explain(err))
+		return
+	}
+	// The client's leaving does not end the write: it would not say whether it was done.
+	receipt, err := p.o.Broker.Submit(context.WithoutCancel(r.Context()), s)
+	if receipt.Duplicate || err != nil && !errors.Is(err, queue.ErrOutcomeUnknown) {
+		p.discard(r.Context(), s.Request.Body) // no record took it
+	}
+	if err != nil {
+		p.o.Replies.ErrorAbout(w, r, reply.About{ID: receipt.ID, Queue: s.Queue}, err)
+		return
+	}
+	acceptance := reply.AcceptedAs(receipt, s.Queue)
+	acceptance.NotBefore = s.NotBefore
+	if delayed := receipt.AcceptedAt.Add(s.Delay); delayed.After(s.NotBefore) {
+		acceptance.NotBefore = delayed
+	}
+	if receipt.Duplicate {
+		// The first 202 again, with what has become of its message. Should that be gone, it was accepted all the same.
+		if rec, err := p.o.Broker.Get(r.Context(), receipt.ID); err == nil {
+			durability := acceptance.Durability
+			acceptance = reply.AcceptedRecord(rec)
+			acceptance.Durability = durability
+		}
+	}
+	if async, _, _ := ingress.Prefers(r.Header); async {
+		acceptance.Applied = []string{"respond-async"}
+	}
+	p.o.Replies.Accepted(w, r, &acceptance)
+}
+
+// submission reads a submit's envelope and binds it to its target. On an error nothing is kept.
+func (p *Producer) submission(w http.ResponseWriter, r *http.Request) (*queue.Submission, error) {
+	// Before the body: what the head alone decides comes first (R1).
+	if _, err := ingress.IdempotencyKey(r.Header, ""); err != nil {
+		return nil, err
+	}
+	e, payload, err := p.receive(w, r)
+	if err != nil {
+		return nil, err
+	}
+	s, err := p.bind(r, e, payload)
+	if err != nil {
+		p.discard(r.Context(), payload)
+		return nil, err
+	}
+	return s, nil
+}
+
+// receive reads the whole body, checks that it is an envelope, and keeps the payload.
+func (p *Producer) receive(w http.ResponseWriter, r *http.Request) (*envelope, queue.Body, error) {
+	ctx, bodies := r.Context(), p.o.Broker.Bodies()
+	whole, err := ingress.Receive(w, r, bodies, p.config.MaxRequestSize)
+	if err != nil {
+		return nil, queue.Body{}, err
+	}
+	_, inline := whole.Inline()
+	if !inline {
+		// Received first and parsed then: nobody holds one of the few places while its client dawdles.
+		defer p.discard(ctx, whole)
+		done, err := p.bigBody(ctx)
+		if err != nil {
+			return nil, queue.Body{}, err
+		}
+		defer done()
+	}
+	body, err := whole.Open(ctx)
+	if err != nil {
+		return nil, queue.Body{}, err
+	}
+	defer body.Close()
+	e, err := readEnvelope(body, !inline)
+	if err != nil {
+		return nil, queue.Body{}, err
+	}
+	if e.payload == (span{}) {
+		return nil, queue.Body{}, memberErrors{{Pointer: pointer("payload"),
+			Detail: "missing; give the JSON to deliver, null if there is none"}}
+	}
+	payload, err := e.payloadBody(ctx, whole, bodies)
+	return e, payload, err
+}
+
+func (p *Producer) bind(r *http.Request, e *envelope, payload queue.Body) (*queue.Submission, error) {
+	m, wrong := readMetadata(e.metadata)
+	header, host, wrongHeaders := readHeaders(e.headers)
+	if wrong = append(wrongHeaders, wrong...); wrong != nil {
+		return nil, wrong
+	}
+	target, err := p.target(m.endpoint)
+	if err != nil {
+		return nil, err
+	}
+	if header["Content-Type"] == nil {
+		header["Content-Type"] = []string{"application/json"}
+	}
+	s := &queue.Submission{
+		Queue:          target.Queue,
+		Priority:       m.priority,
+		Delay:          m.delay,
+		NotBefore:      m.notBefore,
+		AttemptTimeout: m.timeout,
+		Request: queue.Request{
+			Method: firstOf(m.method, target.Method, http.MethodPost),
+			Target: firstOf(m.path, "/"),
+			Scheme: scheme(r),
+			Host:   host, // else the endpoint's own: the client's names OpenHQM, which the application need not know
+			Proto:  r.Proto,
+			Remote: r.RemoteAddr,
+			Header: header,
+			Body:   payload,
+		},
+	}
+	if target.Endpoint {
+		s.Endpoint = target.Name
+	}
+	if !absent(e.metadata) {
+		s.Metadata = e.metadata
+	}
+	if p.o.Caller != nil {
+		s.Caller = p.o.Caller(r)
+	}
+	if target.ForwardsAuthorization {
+		s.Deadline = ingress.TokenDeadline(header, time.Now())
+	}
+	if s.IdempotencyKey, err = ingress.IdempotencyKey(r.Header, target.Queue); err != nil || s.IdempotencyKey == "" {
+		return s, err
+	}
+	header["Idempotency-Key"] = r.Header["Idempotency-Key"] // for endpoints that honour it themselves
+	s.Fingerprint, err = s.Request.Fingerprint(r.Context())
+	return s, err
+}
+
+// target returns where a submit goes.
+func (p *Producer) target(name string) (Target, error) {
+	names := strings.Join(p.o.Targets.Names(), ", ")
+	if name != "" {
+		if target, ok := p.o.Targets.Named(name); ok {
+			return target, nil
+		}
+		return Target{}, reply.NewProblem(reply.KindUnknownEndpoint,
+			fmt.Sprintf("metadata.endpoint %q is not an endpoint that a request may name; known are: %s", name, firstOf(names, "none")))
+	}
+	if target, ok := p.o.Targets.Default(); ok {
+		return target, nil
+	}
+	return Target{}, reply.NewProblem(reply.KindUnknownEndpoint,
+		fmt.Sprintf("there are several endpoints and no default one; name one in metadata.endpoint (%s), or set proxy.default_endpoint",
+			firstOf(names, "none may be named")))
+}
+
+// explain turns what can be wrong with a submit into a problem that names the thing and the remedy.
+func explain(err error) error {
+	var malformed *jsonError
+	var wrong memberErrors
+	switch {
+	case errors.As(err, &malformed):
+		return reply.NewProblem(reply.KindBadJSON, malformed.Error())
+	case errors.As(err, &wrong):
+		return &reply.Problem{Kind: reply.KindInvalidMessage, Detail: wrong.Error(),
+			Members: map[string]any{"errors": []client.ProblemError(wrong)}}
+	}
+	return err
+}
+
+// discard removes a body that no record took. Should it fail, the store sweeps the body later.
+func (p *Producer) discard(ctx context.Context, b queue.Body) {
+	_ = p.o.Broker.Bodies().DiscardBody(context.WithoutCancel(ctx), b)
+}
+
+func scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// firstOf returns the first text that is not empty.
+func firstOf(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
