@@ -1,0 +1,55 @@
+package config
+
+import "strings"
+
+// Config is everything a user can set. A Config from [Load] is complete: defaults are filled in, derived values resolved.
+type Config struct {
+	Server       Server       `yaml:"server"`
+	Admin        Admin        `yaml:"admin"`
+	Auth         Auth         `yaml:"auth"`
+	Queue        Queue        `yaml:"queue"`
+	Worker       Worker       `yaml:"worker"`
+	Proxy        Proxy        `yaml:"proxy" live:"true"`
+	Cache        Cache        `yaml:"cache"`
+	Monitoring   Monitoring   `yaml:"monitoring"`
+	Routing      Routing      `yaml:"routing"`
+	Partitioning Partitioning `yaml:"partitioning"`
+
+	// Routes that choose an endpoint, a mode and keys by path, header or field.
+	Routes Unsupported `yaml:"routes" why:"routes"`
+	// Callbacks that deliver finished results to a URL of the client.
+	Callback Unsupported `yaml:"callback" why:"callbacks"`
+	// Export of traces over OTLP.
+	Tracing Unsupported `yaml:"tracing" why:"tracing"`
+
+	file    string            // the file that was read, "" if none
+	sources map[string]string // key -> where it was set; absent means default
+	filled  map[string]bool   // keys whose text held a variable
+}
+
+// File returns the path of the file that was read, or "" when there was none.
+func (c *Config) File() string { return c.file }
+
+// Source says where key was set: "openhqm.yaml:3", "OPENHQM_SERVER__PORT", "--port", or "default". An error that only
+// the running process can find, an address in use for one, names it to the user.
+func (c *Config) Source(key string) string {
+	if s := c.sourceOf(key); s != "" {
+		return s
+	}
+	return "default"
+}
+
+// sourceOf returns where key was set or, for a value below it that it brought along, its nearest set parent; "" when
+// nowhere.
+func (c *Config) sourceOf(key string) string {
+	for {
+		if s, ok := c.sources[key]; ok {
+			return s
+		}
+		i := strings.LastIndexByte(key, '.')
+		if i < 0 {
+			return ""
+		}
+		key = key[:i]
+	}
+}

@@ -1,0 +1,71 @@
+package config
+
+import "time"
+
+const (
+	second = Duration(time.Second)
+	minute = Duration(time.Minute)
+	hour   = Duration(time.Hour)
+
+	kib Size = 1 << 10
+	mib Size = 1 << 20
+	gib Size = 1 << 30
+)
+
+// Default returns the configuration that holds when nothing is set, except for values that Load derives from others
+// (queue.type, proxy.enabled, proxy.default_endpoint). Lists are never nil.
+func Default() *Config {
+	return &Config{
+		Server: Server{
+			Host:           "0.0.0.0",
+			Port:           8000,
+			APIPrefix:      "/api/v1",
+			TrustedProxies: []string{},
+			MaxHeaderBytes: 64 * kib,
+			CORS:           CORS{Origins: []string{"*"}},
+		},
+		Admin: Admin{Host: "0.0.0.0", Port: 8001},
+		Queue: Queue{
+			Type:          typeEmbedded,
+			Embedded:      Embedded{Dir: "./openhqm-data", MinFree: 256 * mib},
+			Redis:         Redis{Addrs: []string{}, Mode: "single", Shards: 1},
+			Durability:    DurabilityAny,
+			MaxMessages:   10_000_000,
+			MaxBytes:      10 * gib,
+			MaxAge:        24 * hour,
+			DeadRetention: 14 * 24 * hour,
+		},
+		Worker: Worker{
+			Concurrency:    64,
+			Timeout:        300 * second,
+			MaxRetries:     3,
+			RetryDelayBase: second,
+			RetryDelayMax:  minute,
+			Lease:          30 * second,
+			Grace:          25 * second,
+			DrainLag:       5 * second,
+		},
+		Proxy: Proxy{
+			ForwardHeaders:  []string{"*"},
+			StripHeaders:    []string{},
+			MaxRequestSize:  10 * mib,
+			MaxResponseSize: 10 * mib,
+			Wait:            10 * second,
+		},
+		Cache:      Cache{TTL: 24 * hour},
+		Monitoring: Monitoring{LogLevel: "info", LogFormat: "auto", MetricsEnabled: true},
+	}
+}
+
+// defaultEndpoint returns what an endpoint is before its own keys are read. Timeout, MaxRetries and Authorization are
+// derived later (resolveEndpoint), because they depend on other keys.
+func defaultEndpoint() Endpoint {
+	return Endpoint{
+		Host:           HostAuto,
+		ConnectTimeout: 10 * second,
+		HeaderNames:    []string{},
+		AuthFailures:   AuthFailuresHold,
+		Burst:          1,
+		Selectable:     true,
+	}
+}

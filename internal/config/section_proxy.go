@@ -1,0 +1,138 @@
+package config
+
+// Proxy is what is delivered where.
+type Proxy struct {
+	// Whether messages go to endpoints. `false`: the demo handler answers them. Default: true when an endpoint is configured.
+	Enabled bool `yaml:"enabled"`
+	// Endpoint of requests that name none: a name below `proxy.endpoints`, or a URL, which makes an endpoint named `default`.
+	// When there is a single selectable endpoint, that one.
+	DefaultEndpoint string `yaml:"default_endpoint"`
+	// The same as a URL in `proxy.default_endpoint`.
+	BackendURL URL `yaml:"backend_url"`
+	// Credentials for the endpoint that a URL in `proxy.default_endpoint` or `proxy.backend_url` makes; see the endpoint's
+	// `auth_type`.
+	AuthType string `yaml:"auth_type" enum:"|bearer|api_key|basic|custom" alias:"none=" later:"oauth2"`
+	// See the endpoint's `auth_token`.
+	AuthToken Secret `yaml:"auth_token"`
+	// See the endpoint's `auth_username`.
+	AuthUsername string `yaml:"auth_username"`
+	// See the endpoint's `auth_password`.
+	AuthPassword Secret `yaml:"auth_password"`
+	// See the endpoint's `auth_header_name`.
+	AuthHeaderName string `yaml:"auth_header_name"`
+	// Header fields of the client that are forwarded: names, prefixes as `X-*`, or `*` for all. Hop-by-hop fields never are.
+	ForwardHeaders []string `yaml:"forward_headers"`
+	// Header fields that are not forwarded even so: names, or prefixes as `X-*`.
+	StripHeaders []string `yaml:"strip_headers"`
+	// Largest request body that is stored. Beyond it the answer is 413.
+	MaxRequestSize Size `yaml:"max_request_size" min:"1"`
+	// Largest answer body that is stored. What exceeds it is cut there and flagged.
+	MaxResponseSize Size `yaml:"max_response_size" min:"1"`
+	// How long a captured request is held for the real answer before it gets 202. 0 never holds.
+	Wait Duration `yaml:"wait" max:"1h"`
+	// The configured HTTP targets, by name. Names consist of letters, digits, `.`, `_` and `-`, and do not begin with `_`.
+	// In the environment: all of them as one JSON object, or key by key.
+	Endpoints map[string]Endpoint `yaml:"endpoints"`
+}
+
+// Ways to authenticate to an endpoint.
+const (
+	AuthNone   = ""        // send what the client sent
+	AuthBearer = "bearer"  // Authorization: Bearer auth_token
+	AuthAPIKey = "api_key" // auth_token in auth_header_name
+	AuthBasic  = "basic"   // RFC 7617, auth_username and auth_password
+	AuthCustom = "custom"  // auth_token, as it is, in auth_header_name
+)
+
+// What becomes of the client's own Authorization field.
+const (
+	AuthorizationForward = "forward"
+	AuthorizationReplace = "replace"
+)
+
+// What a 401 or 403 means where OpenHQM injects the credentials.
+const (
+	AuthFailuresHold   = "hold"   // close the endpoint until its secret changes or a person opens it
+	AuthFailuresResult = "result" // the answer is the result
+)
+
+// Host field sent to an endpoint; any other value is sent as it is.
+const (
+	HostAuto     = "auto"
+	HostPreserve = "preserve"
+	HostEndpoint = "endpoint"
+)
+
+// What a status means, as endpoint key `on` overrides it.
+const (
+	OnResult         = "result"          // the request is COMPLETED with this answer
+	OnRetry          = "retry"           // try again, while attempts are left
+	OnWait           = "wait"            // try again later; costs no attempt
+	OnFail           = "fail"            // FAILED endpoint_error, the answer kept
+	OnUnknownOutcome = "unknown_outcome" // FAILED unknown_outcome, the answer kept
+)
+
+// Endpoint is one configured HTTP target.
+type Endpoint struct {
+	// Where requests go: an absolute http or https URL. A path in it precedes the request's own. No credentials here; see
+	// `auth_type`.
+	URL URL `yaml:"url"`
+	// Method of requests that come through `/api/v1/submit` and name none. Captured requests keep their own.
+	Method string `yaml:"method"`
+	// Host field to send: `preserve` the client's, the `endpoint`'s own, `auto`: the client's for a loopback endpoint, else the
+	// endpoint's own; anything else is sent as it is.
+	Host string `yaml:"host"`
+	// How long one attempt may take, answer body included. Default: `worker.timeout_seconds`.
+	Timeout Duration `yaml:"timeout" min:"10ms"`
+	// How long connecting may take, TLS included. A request that failed here was provably not sent.
+	ConnectTimeout Duration `yaml:"connect_timeout" min:"1ms"`
+	// How long the endpoint may take to begin its answer. 0: as long as `timeout`.
+	FirstByteTimeout Duration `yaml:"first_byte_timeout"`
+	// Header fields set on every request, replacing the client's of that name.
+	Headers map[string]Secret `yaml:"headers"`
+	// Exact spellings of header names, for applications that do not ignore case: `[SOAPAction]`.
+	HeaderNames []string `yaml:"header_names"`
+	// How OpenHQM authenticates: `bearer` sends `auth_token` as a bearer token, `api_key` and `custom` send it in
+	// `auth_header_name`, `basic` sends `auth_username` and `auth_password`. Empty: it does not.
+	AuthType string `yaml:"auth_type" enum:"|bearer|api_key|basic|custom" alias:"none=" later:"oauth2"`
+	// Token for `bearer`, `api_key` and `custom`.
+	AuthToken Secret `yaml:"auth_token"`
+	// User for `basic`.
+	AuthUsername string `yaml:"auth_username"`
+	// Password for `basic`.
+	AuthPassword Secret `yaml:"auth_password"`
+	// Header field for `api_key`, `X-API-Key` if not set, and for `custom`.
+	AuthHeaderName string `yaml:"auth_header_name"`
+	// Whether the client's Authorization field is forwarded or replaced. Default: `replace` when `auth_type` is set, else
+	// `forward`.
+	Authorization string `yaml:"authorization" enum:"|forward|replace"`
+	// What 401 and 403 mean when OpenHQM injects the credentials: `hold` closes the endpoint until its secret changes or a
+	// person opens it, `result` takes them for the result.
+	AuthFailures string `yaml:"auth_failures" enum:"hold|result"`
+	// What a status means, by status or class: `{404: retry, 5xx: fail}`. `result`: the request is COMPLETED with
+	// this answer. `retry`: try again while attempts are left. `wait`: try again later, which costs no attempt. `fail` and
+	// `unknown_outcome`: FAILED for that reason, the answer kept. A status wins over its class.
+	On map[string]string `yaml:"on" enum:"result|retry|wait|fail|unknown_outcome"`
+	// Attempts after the first. Default: `worker.max_retries`.
+	MaxRetries int `yaml:"max_retries" min:"0" max:"1000"`
+	// May a request that is not idempotent be sent again when its outcome is unknown? Say yes only if the application bears it.
+	RetryUnsafe bool `yaml:"retry_unsafe"`
+	// Does the application itself deduplicate by Idempotency-Key? Then requests that bear one may be repeated.
+	HonorsIdempotencyKey bool `yaml:"honors_idempotency_key"`
+	// Calls at once, over all workers and pass-through calls together. 0 sets no limit of its own: deliveries are bounded by
+	// `worker.concurrency`, pass-through calls are not.
+	Concurrency int `yaml:"concurrency" min:"0" max:"1000000"`
+	// Calls per time, over all workers and pass-through calls. 0: no limit.
+	Rate Rate `yaml:"rate"`
+	// Calls that may start at once after a pause, within `rate`.
+	Burst int `yaml:"burst" min:"1" max:"1000000"`
+	// May a request name this endpoint (the OpenHQM-Endpoint field, `metadata.endpoint`)? `false`: routes only.
+	Selectable bool `yaml:"selectable"`
+
+	// Client certificates, own authorities and pinned names.
+	TLS Unsupported `yaml:"tls" why:"TLS settings of an endpoint"`
+	// Tokens fetched by the OAuth 2 client credentials grant.
+	OAuth2 Unsupported `yaml:"oauth2" why:"OAuth 2"`
+	// Rules that tell success by the body of an answer.
+	Success Unsupported `yaml:"success" why:"success rules"`
+}

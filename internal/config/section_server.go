@@ -1,0 +1,58 @@
+package config
+
+// Server is the ingress listener: the producers' API and every captured path.
+type Server struct {
+	// Address the ingress listener binds to. `0.0.0.0` is every interface.
+	Host string `yaml:"host"`
+	// Port of the ingress listener. 0 takes a free one, which start-up prints.
+	Port int `yaml:"port" min:"0" max:"65535"`
+	// Path under which OpenHQM's own calls live (`/api/v1/submit`). Only the exact shapes of those calls are claimed; every
+	// other path below the prefix still goes to the endpoint, so an application that owns `/api/v1` keeps it.
+	APIPrefix string `yaml:"api_prefix"`
+	// Address under which clients reach the ingress listener, `https://queue.example.com/base`: it starts the links and
+	// Location fields of answers. Empty: they are built from the request.
+	PublicURL URL `yaml:"public_url"`
+	// Networks (CIDR, or single addresses) whose X-Forwarded-* fields are believed. Empty: those of nobody.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+	// Largest request head. Beyond it the answer is 431.
+	MaxHeaderBytes Size `yaml:"max_header_bytes" min:"4KiB" max:"1MiB"`
+	// Cross-origin rules for OpenHQM's own answers. Captured requests are never touched: their CORS is the application's.
+	CORS CORS `yaml:"cors"`
+	// Processes of the Python version's API server.
+	Workers Ignored `yaml:"workers" why:"one process uses every core"`
+}
+
+// CORS is what browsers are told about OpenHQM's own API.
+type CORS struct {
+	// Origins that may call the API from a browser, always without credentials. `*` is any; an empty list is none.
+	Origins []string `yaml:"origins"`
+}
+
+// Admin is the operator's listener: probes, metrics, the operator's API.
+type Admin struct {
+	// Address the admin listener binds to. Probes and metrics answer everyone who reaches it; the operator's API asks for
+	// `auth.admin_token`, or serves loopback only when none is set.
+	Host string `yaml:"host"`
+	// Port of the admin listener. 0 takes a free one, which start-up prints.
+	Port int `yaml:"port" min:"0" max:"65535"`
+}
+
+// Auth says who may call what.
+type Auth struct {
+	// Bearer token of the operator's API. Empty: that API answers loopback only. A reverse proxy on the same host makes
+	// everybody loopback, and not every proxy shows itself by a header field: set a token before putting one in front.
+	AdminToken Secret `yaml:"admin_token" live:"true"`
+}
+
+// Monitoring is logs and metrics.
+type Monitoring struct {
+	// Least severe level that is logged. `warning` and `critical`, the Python version's words, mean `warn` and `error`.
+	LogLevel string `yaml:"log_level" enum:"debug|info|warn|error" alias:"warning=warn|critical=error" live:"true"`
+	// Form of the log: `json`, `text` for people, or `auto`: text on a terminal, else JSON.
+	LogFormat string `yaml:"log_format" enum:"auto|json|text"`
+	// Whether the admin listener serves `/metrics`. While no endpoint is configured the ingress listener serves it too, as it
+	// does `/health`; with an endpoint both paths are the application's there.
+	MetricsEnabled bool `yaml:"metrics_enabled"`
+	// Whether the admin listener serves Go's profiles under `/debug/pprof`, to those who may use the operators' API.
+	Profiling bool `yaml:"profiling"`
+}
