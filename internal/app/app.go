@@ -1,0 +1,298 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/openhqm/openhqm/internal/api"
+	"github.com/openhqm/openhqm/internal/config"
+	"github.com/openhqm/openhqm/internal/endpoint"
+	"github.com/openhqm/openhqm/internal/ingress"
+	"github.com/openhqm/openhqm/internal/reply"
+	"github.com/openhqm/openhqm/internal/telemetry"
+	"github.com/openhqm/openhqm/internal/worker"
+	"github.com/openhqm/openhqm/queue"
+)
+
+// Options are what the caller injects.
+type Options struct {
+	Role       Role
+	Version    string
+	Log        *slog.Logger
+	Level      *slog.LevelVar // of Log, which a reload changes; nil: it does not
+	Extensions Extensions
+	// Announce is told once that the process listens. nil: a record in the log.
+	Announce func(Report)
+	// Reread loads the configuration anew, after SIGHUP or when its file has changed; see [App.Reload]. nil: never.
+	Reread func() (*config.Config, []config.Note, error)
+}
+
+// Extensions are what a binary was built with besides the stock parts.
+type Extensions struct {
+	Handlers map[string]queue.Handler // worked in this process; each feeds from the queue of its name
+	Stores   map[string]OpenStore     // queue backends, by the name of queue.type
+}
+
+// App is one process: everything built and bound, nothing running until Run.
+type App struct {
+	options Options
+	log     *slog.Logger
+	live    *live
+	builder *builder
+	broker  *queue.Broker
+	health  *telemetry.Health
+	metrics *telemetry.Metrics
+	worker  *worker.Worker // nil: this role does not deliver
+	gates   *gates
+
+	draining atomic.Bool
+	ingress  *listener // nil: this role takes nothing in
+	admin    *listener
+	producer *api.Producer
+	capture  *ingress.Handler
+
+	broken   chan error // the first error that means a broken store
+	reload   sync.Mutex // one at a time
+	cleanups []cleanup
+}
+
+// listener is a bound address and the server that will serve it.
+type listener struct {
+	net.Listener
+	server *http.Server
+}
+
+// cleanup undoes one step of New.
+type cleanup struct {
+	name string
+	do   func() error
+}
+
+// New builds a process. It binds its listeners first, because that is what most often fails, and then opens the store.
+func New(ctx context.Context, c *config.Config, o Options) (app *App, err error) {
+	if o.Role == "" {
+		o.Role = RoleServe
+	}
+	a := &App{options: o, log: o.Log, live: &live{}, broken: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			a.cleanUp()
+		}
+	}()
+
+	addresses, err := a.bind(c)
+	if err != nil {
+		return nil, err
+	}
+	store, err := openStore(ctx, c, o)
+	if err != nil {
+		return nil, err
+	}
+	a.undo("close the store", store.Close)
+
+	registry := prometheus.NewRegistry()
+	a.metrics = telemetry.NewMetrics(registry)
+	a.metrics.Describe(o.Version)
+	seen := newTroubles(a.metrics, a.log)
+	observer := &storeHealth{next: seen, log: a.log.With(telemetry.KeyPlace, store.Capabilities().Place), broken: a.breaks}
+	a.broker = queue.NewBroker(store, queue.BrokerOptions{Policy: a.live.policy, Observer: observer})
+	replies, err := newReplies(c, a.broker, a.log)
+	if err != nil {
+		return nil, err
+	}
+
+	a.builder = &builder{handlers: o.Extensions.Handlers, listeners: addresses, options: endpoint.Options{
+		Pseudonym: pseudonym(), WriteError: passFailed(replies, seen),
+	}}
+	first, err := a.builder.build(c, nil)
+	if err != nil {
+		return nil, err
+	}
+	a.live.Store(first)
+	a.undo("close endpoints", func() error { a.live.Load().closeWhatIsNotIn(nil); return nil })
+	a.metrics.AddQueues(first.names...)
+	a.gates = &gates{broker: a.broker, log: a.log, live: a.live.Load, wake: make(chan struct{}, 1)}
+
+	checks := []telemetry.Check{{Component: telemetry.ComponentQueue, Ask: observer.check(a.broker)}}
+	sources := telemetry.Sources{Stats: a.broker.Stats}
+	if o.Role.worker() {
+		a.worker = newWorker(c, a)
+		checks = append(checks, telemetry.Check{Component: telemetry.ComponentQueue, Ask: a.workerCheck})
+		sources.Active = func() int { return a.worker.Progress().Running }
+		sources.Slots = func() int { return c.Worker.Concurrency }
+	}
+	a.health = telemetry.NewHealth(o.Version, checks...)
+	if o.Role.ingress() {
+		a.serveIngress(c, replies, registry)
+		sources.Held = a.capture.Held
+	}
+	a.metrics.Watch(sources)
+	a.serveAdmin(c, replies, registry)
+	return a, nil
+}
+
+// bind binds the listeners and returns their addresses by section.
+func (a *App) bind(c *config.Config) (map[string]net.Addr, error) {
+	addresses := make(map[string]net.Addr)
+	bind := func(section, host string, port int) (*listener, error) {
+		l, err := listen(section, host, port, c)
+		if err != nil {
+			return nil, err
+		}
+		a.undo("close listener "+section, func() error { return ignoreClosed(l.Close()) })
+		addresses[section] = l.Addr()
+		return &listener{Listener: l}, nil
+	}
+	var err error
+	if a.options.Role.ingress() {
+		if a.ingress, err = bind("server", c.Server.Host, c.Server.Port); err != nil {
+			return nil, err
+		}
+	}
+	a.admin, err = bind("admin", c.Admin.Host, c.Admin.Port)
+	return addresses, err
+}
+
+// serveIngress builds what answers on the ingress listener: our own calls, the probes that are ours there, then capture.
+func (a *App) serveIngress(c *config.Config, replies *reply.Replies, registry *prometheus.Registry) {
+	a.capture = ingress.New(ingress.Config{
+		MaxBody:        int64(c.Proxy.MaxRequestSize),
+		MaxTargetBytes: maxTarget,
+		MaxHeaderBytes: int(c.Server.MaxHeaderBytes),
+		TrustedProxies: trusted(c.Server.TrustedProxies),
+	}, ingress.Options{Broker: a.broker, Targets: ingressTargets{a.live}, Replies: replies, Log: a.log})
+	a.producer = api.NewProducer(api.Config{
+		Prefix:         c.Server.APIPrefix,
+		Origins:        c.Server.CORS.Origins,
+		MaxRequestSize: int64(c.Proxy.MaxRequestSize),
+		MaxResultSize:  int64(c.Proxy.MaxResponseSize),
+	}, api.Options{
+		Broker: a.broker, Replies: replies, Targets: apiTargets{a.live}, Log: a.log,
+		Next: a.withProbes(a.capture, c, replies, registry), Instrument: telemetry.Named,
+	})
+	a.ingress.server = ingress.Server(a.metrics.Handler(a.closing(boundedHeads(a.producer, c, replies))), serverHead(c), a.log)
+}
+
+// closing closes the connection after every answer once the process drains, so that clients go elsewhere (R14).
+func (a *App) closing(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.draining.Load() && r.Header["Upgrade"] == nil { // the answer to an upgrade has its own Connection
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// serveAdmin builds what answers on the admin listener: probes and metrics for everyone, then the operator's API.
+func (a *App) serveAdmin(c *config.Config, replies *reply.Replies, registry *prometheus.Registry) {
+	probes := http.NewServeMux()
+	probes.Handle("GET /livez", telemetry.Named("livez", a.health.Live()))
+	probes.Handle("GET /readyz", telemetry.Named("readyz", a.health.Ready()))
+	probes.Handle("GET /health", telemetry.Named("health", a.health.Report()))
+	if c.Monitoring.MetricsEnabled {
+		probes.Handle("GET /metrics", telemetry.Named("metrics", telemetry.MetricsHandler(registry)))
+	}
+	admin := api.NewAdmin(api.AdminConfig{Prefix: c.Server.APIPrefix}, api.AdminOptions{
+		Broker: a.broker, Replies: replies, Log: a.log, Next: probes, Instrument: telemetry.Named,
+		Token:     func() string { return a.live.Load().config.Auth.AdminToken.Reveal() },
+		Endpoints: a.live.endpoints,
+		Queues:    a.live.queueNames,
+	})
+	if c.Monitoring.Profiling {
+		profiles := http.NewServeMux()
+		profiles.HandleFunc("/debug/pprof/", pprof.Index)
+		profiles.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+		profiles.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		profiles.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+		profiles.HandleFunc("/debug/pprof/trace", pprof.Trace)
+		probes.Handle("/debug/pprof/", telemetry.Named("profile", admin.Guard(profiles)))
+	}
+	a.admin.server = ingress.Server(a.metrics.Handler(boundedHeads(admin, c, replies)), serverHead(c), a.log)
+}
+
+// newReplies returns the writer of own answers.
+func newReplies(c *config.Config, broker *queue.Broker, log *slog.Logger) (*reply.Replies, error) {
+	replies, err := reply.New(reply.Config{
+		Prefix:         c.Server.APIPrefix,
+		PublicURL:      c.Server.PublicURL.Reveal(),
+		TrustedProxies: trusted(c.Server.TrustedProxies),
+	}, reply.Options{Broker: broker, Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	return replies, nil
+}
+
+// trusted reads networks and single addresses; the configuration has checked them.
+func trusted(networks []string) []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range networks {
+		if network, err := netip.ParsePrefix(text); err == nil {
+			all = append(all, network)
+		} else if address, err := netip.ParseAddr(text); err == nil {
+			all = append(all, netip.PrefixFrom(address, address.BitLen()))
+		}
+	}
+	return all
+}
+
+// breaks is called with an error that means a broken store; the first one ends the process.
+func (a *App) breaks(err error) {
+	select {
+	case a.broken <- err:
+	default:
+	}
+}
+
+// Addrs returns the addresses that are bound: of ingress, nil if this role takes nothing in, and of admin.
+func (a *App) Addrs() (ingress, admin net.Addr) {
+	if a.ingress != nil {
+		ingress = a.ingress.Addr()
+	}
+	return ingress, a.admin.Addr()
+}
+
+// Broker returns the broker, for those who embed a process.
+func (a *App) Broker() *queue.Broker { return a.broker }
+
+func (a *App) undo(name string, do func() error) { a.cleanups = append(a.cleanups, cleanup{name, do}) }
+
+// cleanUp undoes the steps of New in reverse. It goes on after an error, and returns them all.
+func (a *App) cleanUp() error {
+	var errs []error
+	for _, c := range slices.Backward(a.cleanups) {
+		if err := c.do(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
+		}
+	}
+	a.cleanups = nil
+	return errors.Join(errs...)
+}
+
+// Close undoes New for a process that was never run.
+func (a *App) Close() error { return a.cleanUp() }
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// pseudonym names this process in Via, unlike any other, so that a path through several OpenHQMs is no loop.
+func pseudonym() string {
+	id := queue.NewID(0, time.Now()).String()
+	return "openhqm-" + id[len(id)-8:]
+}

@@ -1,0 +1,87 @@
+package app
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/openhqm/openhqm/internal/config"
+	"github.com/openhqm/openhqm/internal/endpoint"
+	"github.com/openhqm/openhqm/queue"
+)
+
+// endpointConfig translates the configuration of one endpoint.
+func endpointConfig(name string, e *config.Endpoint, p *config.Proxy) endpoint.Config {
+	l := limits(e)
+	c := endpoint.Config{
+		Name:                 name,
+		URL:                  e.URL.Reveal(),
+		Host:                 e.Host,
+		Timeout:              e.Timeout.Std(),
+		ConnectTimeout:       e.ConnectTimeout.Std(),
+		FirstByteTimeout:     e.FirstByteTimeout.Std(),
+		Headers:              revealed(e.Headers),
+		HeaderNames:          e.HeaderNames,
+		ForwardHeaders:       p.ForwardHeaders,
+		StripHeaders:         p.StripHeaders,
+		Auth:                 authOf(e),
+		ForwardAuthorization: e.AuthType != config.AuthNone && e.Authorization == config.AuthorizationForward,
+		ReplaceAuthorization: e.AuthType == config.AuthNone && e.Authorization == config.AuthorizationReplace,
+		MaxResponseSize:      int64(p.MaxResponseSize),
+		Concurrency:          l.MaxLeased,
+		Rate:                 l.Rate,
+		Burst:                l.Burst,
+	}
+	return c
+}
+
+func revealed(fields map[string]config.Secret) map[string]string {
+	shown := make(map[string]string, len(fields))
+	for name, value := range fields {
+		shown[name] = value.Reveal()
+	}
+	return shown
+}
+
+func authOf(e *config.Endpoint) endpoint.Auth {
+	if e.AuthType == config.AuthNone {
+		return endpoint.Auth{}
+	}
+	secret := e.AuthToken.Reveal()
+	if e.AuthType == config.AuthBasic {
+		secret = e.AuthPassword.Reveal()
+	}
+	return endpoint.Auth{
+		Scheme:   endpoint.AuthScheme(e.AuthType),
+		Username: e.AuthUsername,
+		Header:   e.AuthHeaderName,
+		Secret:   func() string { return secret },
+	}
+}
+
+// sameEndpoint reports whether two configurations make the same endpoint, so that a reload keeps its connections.
+func sameEndpoint(name string, before, after *config.Config) bool {
+	a, had := before.Proxy.Endpoints[name]
+	b := after.Proxy.Endpoints[name]
+	p, q := before.Proxy, after.Proxy
+	return had && reflect.DeepEqual(a, b) && p.MaxResponseSize == q.MaxResponseSize &&
+		reflect.DeepEqual(p.ForwardHeaders, q.ForwardHeaders) && reflect.DeepEqual(p.StripHeaders, q.StripHeaders)
+}
+
+// sameSecret reports whether the endpoint is given the same credentials as before.
+func sameSecret(a, b *config.Endpoint) bool {
+	return a.AuthType == b.AuthType && a.AuthToken == b.AuthToken && a.AuthUsername == b.AuthUsername &&
+		a.AuthPassword == b.AuthPassword && a.AuthHeaderName == b.AuthHeaderName
+}
+
+// checkNames refuses a handler whose name is an endpoint's too: one queue feeds one of them.
+func checkNames(c *config.Config, handlers map[string]queue.Handler) error {
+	for name := range handlers {
+		if name == "" || len(name) > queue.MaxNameLength || queue.Hidden(name) {
+			return fmt.Errorf("handler %q: want a name of 1 to %d bytes that does not begin with an underscore", name, queue.MaxNameLength)
+		}
+		if _, taken := c.Proxy.Endpoints[name]; taken && c.Proxy.Enabled {
+			return fmt.Errorf("proxy.endpoints.%s: this binary has a handler of the same name; rename the endpoint", name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/openhqm/openhqm/client"
+)
+
+type endpointCommands struct {
+	List    endpointList    `cmd:"" help:"All endpoints, and what keeps them closed."`
+	Hold    endpointHold    `cmd:"" help:"Send nothing more to an endpoint; new requests are accepted."`
+	Release endpointRelease `cmd:"" help:"Open an endpoint that an operator, a cooldown, the breaker or refused credentials hold."`
+}
+
+type endpointList struct {
+	operator
+	JSON bool `name:"json" help:"As JSON."`
+}
+
+// Run lists.
+func (c *endpointList) Run(ctx context.Context, env *Environment) error {
+	admin, origin, err := c.client(env)
+	if err != nil {
+		return err
+	}
+	endpoints, err := admin.Endpoints(ctx)
+	if err != nil {
+		return origin.explain(err)
+	}
+	if c.JSON {
+		return printJSON(env.Stdout, endpoints)
+	}
+	rows := [][]any{{"ENDPOINT", "URL", "DEFAULT", "DEPTH", "SCHEDULED", "RUNNING", "CLOSED BY"}}
+	for _, e := range endpoints {
+		standard := ""
+		if e.Default {
+			standard = "yes"
+		}
+		rows = append(rows, []any{e.Name, e.URL, standard, e.Queue.Depth, e.Queue.Counts.Scheduled, e.Queue.Running, holds(e.Queue.Holds)})
+	}
+	return printTable(env.Stdout, rows)
+}
+
+type endpointHold struct {
+	operator
+	Name string        `arg:"" help:"Name of the endpoint."`
+	For  time.Duration `help:"Release by itself after so long; never by default."`
+	Note string        `help:"Why, for people."`
+}
+
+// Run holds.
+func (c *endpointHold) Run(ctx context.Context, env *Environment) error {
+	admin, origin, err := c.client(env)
+	if err != nil {
+		return err
+	}
+	e, err := admin.Hold(ctx, c.Name, client.HoldRequest{Seconds: c.For.Seconds(), Note: c.Note})
+	if err != nil {
+		return origin.explain(err)
+	}
+	fmt.Fprintf(env.Stdout, "endpoint %s is held; depth %d, running %d\n", e.Name, e.Queue.Depth, e.Queue.Running)
+	return nil
+}
+
+type endpointRelease struct {
+	operator
+	Name   string   `arg:"" help:"Name of the endpoint."`
+	Reason []string `help:"Only the holds with these reasons."`
+}
+
+// Run releases.
+func (c *endpointRelease) Run(ctx context.Context, env *Environment) error {
+	admin, origin, err := c.client(env)
+	if err != nil {
+		return err
+	}
+	e, err := admin.Release(ctx, c.Name, client.ReleaseRequest{Reasons: c.Reason})
+	if err != nil {
+		return origin.explain(err)
+	}
+	if len(e.Queue.Holds) > 0 {
+		fmt.Fprintf(env.Stdout, "endpoint %s is still closed by %s\n", e.Name, holds(e.Queue.Holds))
+		return nil
+	}
+	fmt.Fprintf(env.Stdout, "endpoint %s is open; depth %d\n", e.Name, e.Queue.Depth)
+	return nil
+}

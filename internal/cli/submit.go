@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/openhqm/openhqm/client"
+)
+
+type submitCommand struct {
+	producer
+	Payload  string        `arg:"" help:"JSON payload, @FILE, or - for standard input."`
+	Endpoint string        `placeholder:"NAME" help:"Configured endpoint; the default one without it."`
+	Method   string        `placeholder:"METHOD" help:"Method of the request to the endpoint; POST, or what the endpoint's configuration says."`
+	Path     string        `placeholder:"PATH" help:"Path and query below the endpoint's URL."`
+	Header   []string      `short:"H" sep:"none" placeholder:"FIELD" help:"Header field for the endpoint, as 'NAME: VALUE'; may be repeated."`
+	Meta     []string      `sep:"none" placeholder:"NAME=VALUE" help:"Free metadata, kept with the request; may be repeated."`
+	Priority int           `help:"9 is the most urgent, 0 the default."`
+	Timeout  time.Duration `help:"Bound on one attempt."`
+	Delay    time.Duration `help:"Deliver not before so long from now."`
+	Key      string        `placeholder:"KEY" help:"Idempotency key: repeating the submit with it is safe."`
+	Wait     bool          `help:"Wait for the result and print that instead of the ID."`
+	JSON     bool          `name:"json" help:"Print the server's whole answer instead of the ID."`
+}
+
+// Run submits. It prints the correlation ID alone, so that a script can keep it.
+func (c *submitCommand) Run(ctx context.Context, env *Environment) error {
+	payload, err := c.payload(env.Stdin)
+	if err != nil {
+		return err
+	}
+	headers, err := fields(c.Header)
+	if err != nil {
+		return err
+	}
+	extra := make(map[string]any, len(c.Meta))
+	for _, m := range c.Meta {
+		name, value, ok := strings.Cut(m, "=")
+		if !ok || name == "" {
+			return usage("--meta %q: want NAME=VALUE", m)
+		}
+		extra[name] = value
+	}
+	server, origin, err := c.client(env)
+	if err != nil {
+		return err
+	}
+	accepted, err := server.Submit(ctx, client.Submission{
+		Payload: payload,
+		Headers: headers,
+		Metadata: client.Metadata{Priority: c.Priority, Timeout: c.Timeout, Endpoint: c.Endpoint, Method: c.Method, Path: c.Path,
+			Delay: c.Delay, Extra: extra},
+		IdempotencyKey: c.Key,
+	})
+	switch {
+	case err != nil:
+		return origin.explain(err)
+	case c.Wait:
+		if _, err := server.Wait(ctx, accepted.CorrelationID); err != nil {
+			return fmt.Errorf("%s is accepted, its result unknown: %w", accepted.CorrelationID, origin.explain(err))
+		}
+		return printResponse(ctx, env.Stdout, server, origin, accepted.CorrelationID)
+	case c.JSON:
+		return printJSON(env.Stdout, accepted)
+	}
+	_, err = fmt.Fprintln(env.Stdout, accepted.CorrelationID)
+	return err
+}
+
+func (c *submitCommand) payload(stdin io.Reader) (json.RawMessage, error) {
+	text, name := []byte(c.Payload), "the payload"
+	var err error
+	if path, ok := strings.CutPrefix(c.Payload, "@"); ok {
+		text, err = os.ReadFile(path)
+		name = path
+	} else if c.Payload == "-" {
+		text, err = io.ReadAll(stdin)
+		name = "standard input"
+	}
+	if err != nil {
+		return nil, err
+	}
+	var probe any
+	if err := json.Unmarshal(text, &probe); err != nil {
+		return nil, usage("%s is not JSON: %v; a string needs quotes of its own: '\"text\"'", name, err)
+	}
+	return text, nil
+}
