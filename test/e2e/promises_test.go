@@ -100,6 +100,12 @@ func TestA429ClosesTheEndpointAndCostsNoAttempt(t *testing.T) {
 	s := serve(t, endpoint(r.URL()), setting("WORKER__MAX_RETRIES", "0"))
 	first := s.enqueue(t, post("/1", "x"))
 	waitArrivals(t, r, 1)
+	eventually(t, 5*time.Second, func() error { // the answer has to come back before it can close anything
+		if held := s.metric(t, "openhqm_queue_holds")[`openhqm_queue_holds{queue_name="default",reason="cooldown"}`]; held != "1" {
+			return fmt.Errorf("the hold is %q", held)
+		}
+		return nil
+	})
 	second := s.enqueue(t, post("/2", "x"))
 	for _, id := range []string{first, second} {
 		if final := s.settled(t, id); final.Status != "COMPLETED" || final.Attempts != 1 {
