@@ -67,6 +67,18 @@ func TestGateCountsAPartialWrite(t *testing.T) {
 	}
 }
 
+// What a write under way will have sent is not known yet.
+func TestGateCountsAWriteUnderWay(t *testing.T) {
+	k := &call{}
+	c := on(&wire{}, k)
+	if first, ok := k.claim(c); !first || !ok {
+		t.Fatal("the first write is refused")
+	}
+	if !k.seal() {
+		t.Error("a write under way counts as not sent")
+	}
+}
+
 func TestSealedCallIsNeverSent(t *testing.T) {
 	k := &call{}
 	if k.seal() {

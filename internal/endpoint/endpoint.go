@@ -121,22 +121,22 @@ func (e *Endpoint) attempt(ctx context.Context, d *queue.Delivery) queue.Outcome
 	if t := d.Record.AttemptTimeout; t > 0 && t < timeout {
 		timeout = t
 	}
-	timer := time.AfterFunc(timeout, func() { cancel(errTimeout) })
+	timer := time.AfterFunc(timeout, func() { cancel(&timeoutError{timeout}) })
 	defer timer.Stop()
 
 	k := &call{cancel: cancel}
 	request, err := e.request(attempt, d, k)
 	if err != nil {
-		return outcome(e.faultOf(attempt, err, false), nil)
+		return outcome(faultOf(attempt, err, false), nil)
 	}
 	answer, err := e.roundTrip(attempt, request, k)
 	if err != nil {
-		return outcome(e.faultOf(attempt, err, k.seal()), nil)
+		return outcome(faultOf(attempt, err, k.seal()), nil)
 	}
 	defer answer.Body.Close()
 	result, err := e.receive(attempt, d, answer, k)
 	if err != nil {
-		return outcome(e.faultOf(attempt, err, true), result)
+		return outcome(faultOf(attempt, err, true), result)
 	}
 	return queue.Outcome{Class: queue.Answered, Result: result, RetryAfter: retryAfter(answer.Header, time.Now())}
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/openhqm/openhqm/queue"
 )
@@ -36,12 +37,15 @@ func storeText(what string, err error) string {
 	return what
 }
 
-// errTimeout is the cause for which an attempt's context ends when its time is over.
-var errTimeout = errors.New("the attempt took too long")
+// timeoutError is the cause for which an attempt's context ends when its time is over: the endpoint's, or a shorter one
+// of the message's.
+type timeoutError struct{ limit time.Duration }
+
+func (e *timeoutError) Error() string { return "the attempt took longer than " + e.limit.String() }
 
 // faultOf says what an error of the transport, or of reading an answer, means. sent: a byte of the request may have
 // arrived. ctx is the attempt's, whose cause tells a call that was ended from one that failed.
-func (e *Endpoint) faultOf(ctx context.Context, err error, sent bool) *fault {
+func faultOf(ctx context.Context, err error, sent bool) *fault {
 	var known *fault
 	if errors.As(err, &known) || errors.As(context.Cause(ctx), &known) {
 		return known
@@ -50,12 +54,13 @@ func (e *Endpoint) faultOf(ctx context.Context, err error, sent bool) *fault {
 	if sent {
 		f.class = queue.Unanswered
 	}
+	var late *timeoutError
 	switch cause := f.cause; {
-	case errors.Is(cause, errTimeout):
+	case errors.As(cause, &late):
 		f.status = http.StatusGatewayTimeout
-		f.text = fmt.Sprintf("no complete answer within %s", e.config.Timeout)
+		f.text = fmt.Sprintf("no complete answer within %s", late.limit)
 		if !sent {
-			f.text = fmt.Sprintf("no connection within %s", e.config.Timeout)
+			f.text = fmt.Sprintf("no connection within %s", late.limit)
 		}
 	case cause == nil, errors.Is(cause, errBroken):
 		f.cause = err

@@ -191,8 +191,8 @@ func TestMessageShortensTheTimeout(t *testing.T) {
 	e := open(t, r.URL(), func(c *endpoint.Config) { c.Timeout = time.Hour })
 	d := delivery(queue.Request{})
 	d.Record.AttemptTimeout = 50 * time.Millisecond
-	if o := e.Handle(t.Context(), d); o.Class != queue.Unanswered || o.Duration > 5*time.Second {
-		t.Errorf("class %s after %s", o.Class, o.Duration)
+	if o := e.Handle(t.Context(), d); o.Class != queue.Unanswered || o.Duration > 5*time.Second || !strings.Contains(o.Err.Error(), "within 50ms") {
+		t.Errorf("class %s after %s: %v", o.Class, o.Duration, o.Err)
 	}
 	e = open(t, r.URL(), func(c *endpoint.Config) { c.Timeout, c.FirstByteTimeout = time.Hour, 50*time.Millisecond })
 	if o := e.Handle(t.Context(), delivery(queue.Request{})); o.Class != queue.Unanswered || !strings.Contains(o.Err.Error(), "did not begin") {

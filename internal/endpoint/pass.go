@@ -129,7 +129,7 @@ func (p passer) RoundTrip(r *http.Request) (*http.Response, error) {
 // passFailed answers for an endpoint that gave no answer. A client that has left is told nothing, and is nobody's fault.
 func (e *Endpoint) passFailed(w http.ResponseWriter, r *http.Request, err error) {
 	state := passingOf(r)
-	f := e.faultOf(r.Context(), err, state.seal())
+	f := faultOf(r.Context(), err, state.seal())
 	// A client that left first shows as exactly this cause: others are our own.
 	if f.status >= http.StatusInternalServerError && context.Cause(r.Context()) == context.Canceled {
 		if state.in.Context().Value(http.ServerContextKey) != nil {

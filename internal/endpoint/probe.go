@@ -28,18 +28,18 @@ func (e *Endpoint) Test(ctx context.Context) Probe {
 func (e *Endpoint) probe(ctx context.Context) Probe {
 	attempt, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	timer := time.AfterFunc(e.config.Timeout, func() { cancel(errTimeout) })
+	timer := time.AfterFunc(e.config.Timeout, func() { cancel(&timeoutError{e.config.Timeout}) })
 	defer timer.Stop()
 	k := &call{cancel: cancel}
 	request, err := e.head(&arrival{})
 	if err != nil {
-		return failed(e.faultOf(attempt, err, false))
+		return failed(faultOf(attempt, err, false))
 	}
 	request.Method = http.MethodHead
 	e.aim(request, "/", k)
 	answer, err := e.roundTrip(attempt, request, k)
 	if err != nil {
-		return failed(e.faultOf(attempt, err, k.seal()))
+		return failed(faultOf(attempt, err, k.seal()))
 	}
 	answer.Body.Close()
 	return Probe{Class: queue.Answered, Status: answer.StatusCode}
