@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"time"
@@ -13,7 +14,7 @@ import (
 // encodeProgress and encodeResult.
 //
 //	integers   uvarint; signed ones zig-zag
-//	times      zig-zag nanoseconds since 1970, 0 for the zero time
+//	times      zig-zag nanoseconds since 1970, 0 for the zero time; beyond 1677 to 2262, the end of that range
 //	strings    uvarint length, bytes
 //	headers    uvarint number of names; each name, uvarint number of values, values; names sorted
 //	bodies     uvarint size, ref; then, if ref is empty, the bytes
@@ -207,8 +208,20 @@ func (e *encoder) time(t time.Time) {
 	if t.IsZero() {
 		e.int(0)
 	} else {
-		e.int(t.UnixNano())
+		e.int(unixNano(t))
 	}
+}
+
+// unixNano returns nanoseconds since 1970, or the nearest that 64 bits hold: what is kept for three hundred years must not
+// become what should have been removed long ago.
+func unixNano(t time.Time) int64 {
+	switch {
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	}
+	return t.UnixNano()
 }
 
 func (e *encoder) header(h http.Header) {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"math"
 	"time"
 
 	"github.com/openhqm/openhqm/queue"
@@ -127,6 +128,25 @@ func retentionScenarios() []scenario {
 			f.counts("orders", queue.Counts{Accepted: 1, Removed: 1})
 			f.sees(queue.EventRemoved, m)
 			f.same(f.ids(queue.Filter{}), nil)
+		}},
+		{name: "times beyond what 64 bits of nanoseconds hold lie in the future", run: func(f *fixture) {
+			const centuries = math.MaxInt64
+			failed := f.message("failing", keep(centuries, centuries))
+			f.end(dead(f.leaseID(failed), queue.ReasonEndpointError))
+			waiting := f.message("orders", deadline(centuries), key("k", "same", centuries))
+			delayed := f.message("orders", notBefore(centuries))
+			soon := f.message("orders", notBefore(moment))
+			f.until(soon, queue.Ready)
+			if f.h.Reopen != nil {
+				f.reopen()
+				f.until(f.message("orders", notBefore(moment)), queue.Ready) // time goes on
+			}
+			f.state(failed, queue.Dead)
+			f.state(waiting, queue.Ready)
+			f.state(delayed, queue.Scheduled)
+			if a := f.tryPut(NewMessage("orders", key("k", "same", centuries))); !a.Duplicate || a.ID != waiting.ID {
+				f.t.Fatalf("the repeat got %+v", a)
+			}
 		}},
 		{name: "cancelled and expired ones are kept like results, dead ones have their own time", run: func(f *fixture) {
 			cancelled := f.message("orders", keep(moment, time.Hour))

@@ -122,9 +122,14 @@ func timerValue(r *queue.Record) []byte {
 	return nil
 }
 
-// appendTime appends a time so that keys sort by it. Times before 1970 sort first.
+// appendTime appends a time so that keys sort by it. Times before 1970 sort first, those from never on last.
 func appendTime(b []byte, t time.Time) []byte {
-	return binary.BigEndian.AppendUint64(b, uint64(max(t.UnixNano(), 0)))
+	if t.After(never) {
+		t = never
+	} else if t.Before(time.Unix(0, 0)) {
+		t = time.Unix(0, 0)
+	}
+	return binary.BigEndian.AppendUint64(b, uint64(t.UnixNano()))
 }
 
 func readTime(b []byte) time.Time {

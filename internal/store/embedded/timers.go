@@ -10,7 +10,7 @@ import (
 	"github.com/openhqm/openhqm/queue"
 )
 
-// never is later than every time that is stored.
+// never is later than every time that Run looks at: no index key holds a later one.
 var never = time.Unix(1<<33, 0).UTC()
 
 // timer knows when Run has something to do next. All but until and wakeup is guarded by Store.state.
