@@ -179,6 +179,24 @@ func leaseScenarios() []scenario {
 				}
 			}
 		}},
+		{name: "what one call takes counts against the three quarters", run: func(f *fixture) {
+			for range 4 {
+				f.message("slow")
+				f.message("fast")
+			}
+			r := request(4, "slow", "fast")
+			r.Slots = 9
+			r.Queues[0].Held = 5
+			slow := 0
+			for _, l := range f.leases(r) {
+				if l.Record.Queue == "slow" {
+					slow++
+				}
+			}
+			if slow > 1 {
+				f.t.Fatalf("the slow queue holds %d slots of nine, want at most 6", 5+slow)
+			}
+		}},
 		{name: "a queue may hold every slot while no other has eligible work", run: func(f *fixture) {
 			for range 8 {
 				f.message("slow")
