@@ -293,6 +293,24 @@ func (p *promise) verify(t *testing.T, s *Store) {
 	case bodyText(t, r.Request.Body) != p.body:
 		t.Errorf("%s has another body", id)
 	}
+	verifyWith(t, s, r)
+}
+
+// verifyWith looks for what was written together with a record: its callback ticket and its idempotency key.
+func verifyWith(t *testing.T, s *Store, r *queue.Record) {
+	if r.Callback != "" && r.State.Terminal() {
+		if _, err := s.Get(context.Background(), queue.NewTicket(r, r.CompletedAt).ID); err != nil {
+			t.Errorf("the ticket of %s, which is %s: %v", r.ID, r.State, err)
+		}
+	}
+	if r.Idempotency != nil {
+		repeat := storetest.NewMessage(r.Queue)
+		repeat.Idempotency = r.Idempotency
+		stored, err := s.Enqueue(context.Background(), []*queue.Message{repeat})
+		if err != nil || stored[0] != (queue.Enqueued{ID: r.ID, Duplicate: true}) {
+			t.Errorf("a repeat of the key of %s: %+v, %v", r.ID, stored, err)
+		}
+	}
 }
 
 func bodyText(t *testing.T, b queue.Body) string {

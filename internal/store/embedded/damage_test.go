@@ -188,6 +188,28 @@ func TestStagedBodiesAreSweptAtOpen(t *testing.T) {
 	}
 }
 
+func TestTwoRecordsNeverHoldOneBody(t *testing.T) {
+	s := openOn(t, vfs.NewMem())
+	defer s.Close() // nothing depends on it
+	body, err := queue.ReceiveBody(t.Context(), s, strings.NewReader(strings.Repeat("x", 100<<10)), -1, 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var messages []*queue.Message
+	for range 3 {
+		m := storetest.NewMessage("orders")
+		m.Request.Body = body
+		messages = append(messages, m)
+	}
+	results, err := s.Enqueue(t.Context(), messages[:2])
+	if err != nil || results[0].Err != nil || !errors.Is(results[1].Err, queue.ErrInvalid) {
+		t.Errorf("in one write: %+v, %v", results, err)
+	}
+	if results, err = s.Enqueue(t.Context(), messages[2:]); err != nil || !errors.Is(results[0].Err, queue.ErrInvalid) {
+		t.Errorf("in a later one: %+v, %v", results, err)
+	}
+}
+
 func TestCheckNamesWhatIsWrong(t *testing.T) {
 	fs := vfs.NewMem()
 	s := openOn(t, fs)
