@@ -353,6 +353,28 @@ func TestBrokerJoinsARepeatedIdempotencyKey(t *testing.T) {
 	})
 }
 
+func TestBrokerKeepsAKeyAsLongAsItsMessageMayStand(t *testing.T) {
+	const hour, ever = time.Hour, time.Duration(0)
+	for _, c := range []struct{ maxAge, keepResult, want time.Duration }{
+		{hour, 2 * hour, 3 * hour},
+		{hour, ever, ever},     // the result stays for ever
+		{ever, 2 * hour, ever}, // it may wait for ever
+		{ever, -1, ever},
+		{hour, -1, hour}, // the result goes at once
+	} {
+		t.Run(fmt.Sprintf("%s and %s", c.maxAge, c.keepResult), func(t *testing.T) {
+			inBubble(t, nil, func(b *bench) {
+				b.policy.MaxAge, b.policy.KeepResult = c.maxAge, c.keepResult
+				s := submission(http.MethodPost)
+				s.IdempotencyKey, s.Fingerprint = "order-1", [32]byte{1}
+				if got := b.get(b.submit(s)).Idempotency.Keep; got != c.want {
+					t.Errorf("the key is kept for %s, want %s", got, c.want)
+				}
+			})
+		})
+	}
+}
+
 func TestBrokerRefusesWhatCouldNotBeSent(t *testing.T) {
 	inBubble(t, nil, func(b *bench) {
 		for name, change := range map[string]func(*queue.Submission){

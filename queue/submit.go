@@ -154,10 +154,19 @@ func (b *Broker) bind(s *Submission, now time.Time) (*Message, error) {
 		m.Idempotency = &Idempotency{
 			Scope:       IdempotencyScope(s.Caller, s.Route, s.IdempotencyKey),
 			Fingerprint: s.Fingerprint,
-			Keep:        p.MaxAge + p.KeepResult,
+			Keep:        p.keepKey(),
 		}
 	}
 	return m, nil
+}
+
+// keepKey returns how long an idempotency key stands for its message: as long as that may wait and its result is kept; 0
+// for ever, where one of the two has no end.
+func (p *Policy) keepKey() time.Duration {
+	if p.MaxAge <= 0 || p.KeepResult == 0 {
+		return 0
+	}
+	return p.MaxAge + max(p.KeepResult, 0)
 }
 
 // mayRepeat is R5: may the request be sent again when its outcome is unknown?
