@@ -58,8 +58,9 @@ func (b *Broker) Run(ctx context.Context) error {
 // Capabilities says what the store does and promises.
 func (b *Broker) Capabilities() Capabilities { return b.store.Capabilities() }
 
-// Bodies returns the store's place for bodies.
-func (b *Broker) Bodies() BodyStore { return b.store }
+// Bodies returns the store's place for the bodies of requests. Unlike those of results, they are refused with ErrFull
+// when the store has no room for more.
+func (b *Broker) Bodies() BodyStore { return uploads{b.store, b.store.Room} }
 
 // Get returns the record. ErrGone where the ID's own time is older than the retention of results (R15), else ErrNotFound.
 func (b *Broker) Get(ctx context.Context, id ID) (*Record, error) {

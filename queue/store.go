@@ -212,6 +212,10 @@ type ControlStore interface {
 	// Return gives the slot of a reservation back; the token is used up. A reservation that has ended is no error.
 	Return(ctx context.Context, ref LeaseRef) error
 
+	// Room returns nil while there is room for new bodies, and a FullError once what is left is for the results of what
+	// runs (R11). It is quick: it is asked for every piece of an upload.
+	Room() error
+
 	// Stats returns the counters and gates of every queue that ever had a message or a gate, hidden ones included, from
 	// counters, in time that does not grow with the records. Holds that have ended are not shown.
 	Stats(ctx context.Context) (Stats, error)

@@ -97,6 +97,7 @@ func closeScenarios() []scenario {
 				"SetGate":     second(s.SetGate(f.ctx, "orders", queue.GateChange{})),
 				"Reserve":     second(s.Reserve(f.ctx, "orders", time.Hour)),
 				"Return":      s.Return(f.ctx, queue.LeaseRef{}),
+				"Room":        s.Room(),
 				"Stats":       second(s.Stats(f.ctx)),
 				"CreateBody":  second(s.CreateBody(f.ctx)),
 				"OpenBody":    second(s.OpenBody(f.ctx, "0")),

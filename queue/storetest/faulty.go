@@ -187,6 +187,9 @@ func (f *Faulty) Return(ctx context.Context, ref queue.LeaseRef) error {
 	return do(ctx, f, "Return", func() error { return f.Store.Return(ctx, ref) })
 }
 
+// Room implements queue.ControlStore.
+func (f *Faulty) Room() error { return do(context.Background(), f, "Room", f.Store.Room) }
+
 // Stats implements queue.ControlStore.
 func (f *Faulty) Stats(ctx context.Context) (queue.Stats, error) {
 	return call(ctx, f, "Stats", func() (queue.Stats, error) { return f.Store.Stats(ctx) })

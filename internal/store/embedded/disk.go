@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/openhqm/openhqm/queue"
 )
 
 // Sizes of the room that is kept free. A write-ahead log that meets a full disk is the end of the process, so it never
@@ -42,6 +43,18 @@ func (d *disk) spent(n int) {
 
 // low reports that nothing new may be accepted.
 func (d *disk) low() bool { return d.free.Load() < d.minFree }
+
+// Room refuses what comes in while the disk is low: what is left is for results.
+func (s *Store) Room() error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	if s.disk.low() {
+		return &queue.FullError{Bound: "disk", Limit: s.disk.minFree}
+	}
+	return nil
+}
 
 // critical reports that even results must not take more room beside the database.
 func (d *disk) critical() bool { return d.free.Load() < d.minFree/2 }

@@ -2,6 +2,8 @@ package embedded
 
 import (
 	"errors"
+	"io"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,6 +67,32 @@ func TestALowDiskRefusesNewWorkServesResultsAndRecovers(t *testing.T) {
 		}
 		if err := <-ended; err != nil && !errors.Is(err, queue.ErrClosed) {
 			t.Error(err)
+		}
+	})
+}
+
+// What uploads may take ends where the room for results begins, however many come at once (R11).
+func TestUploadsLeaveRoomForResults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := vfs.NewMem()
+		setFree(fs, defaultMinFree+16<<20)
+		s := openOn(t, fs)
+		defer s.Close() // nothing depends on it
+		b := queue.NewBroker(s, queue.BrokerOptions{})
+		text := func() io.Reader { return strings.NewReader(strings.Repeat("x", 1<<20)) }
+		refused := 0
+		for range 100 { // none of them submitted, so that all of them lie there
+			if _, err := queue.ReceiveBody(t.Context(), b.Bodies(), text(), -1, 1<<30); errors.Is(err, queue.ErrFull) {
+				refused++
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if refused == 0 {
+			t.Error("no upload was refused")
+		}
+		if _, err := queue.ReceiveBodyPrefix(t.Context(), s, text(), -1, 1<<30); err != nil {
+			t.Errorf("a result beside them: %v", err)
 		}
 	})
 }
