@@ -58,9 +58,9 @@ func check(fs vfs.FS, dir string) (Report, error) {
 	if !exists {
 		return report, fmt.Errorf("%s holds no store", dir)
 	}
-	lock, err := fs.Lock(fs.PathJoin(dir, lockFile))
+	lock, err := takeLock(fs, dir)
 	if err != nil {
-		return report, fmt.Errorf("%s is in use by process %d: stop it first (%w)", dir, readPID(fs, dir), err)
+		return report, err
 	}
 	defer lock.Close() // nothing was written
 	options := pebbleOptions(fs, fatalLogger{func(error) {}})

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/openhqm/openhqm/queue"
 	"github.com/openhqm/openhqm/queue/storetest"
@@ -185,6 +188,24 @@ func TestStagedBodiesAreSweptAtOpen(t *testing.T) {
 	names, err := fs.List(s.bodies.dir)
 	if err != nil || len(names) != 1 || names[0] != kept.Request.Body.Ref() {
 		t.Errorf("after open the bodies are %v (%v), want %s", names, err, kept.Request.Body.Ref())
+	}
+}
+
+func TestCheckSaysWhyItCannotLock(t *testing.T) {
+	fs := vfs.NewMem()
+	if err := openOn(t, fs).Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, cause := range []error{syscall.EROFS, syscall.EACCES} {
+		_, err := check(errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if op.Kind == errorfs.OpLock {
+				return &os.PathError{Op: "open", Path: op.Path, Err: cause}
+			}
+			return nil
+		})), testDir)
+		if !errors.Is(err, cause) || !strings.Contains(err.Error(), "must be writable") {
+			t.Errorf("with %v: %v", cause, err)
+		}
 	}
 }
 

@@ -104,7 +104,7 @@ func (u *unit) enqueue(m *queue.Message, encoded []byte) queue.Enqueued {
 	return result
 }
 
-// exists reports whether the ID is stored. A record that this unit removed is not.
+// exists reports whether the ID is stored. One that this unit removes counts as stored: the repeat came before the removal.
 func (u *unit) exists(id queue.ID) bool {
 	if e := u.entries[id]; e != nil {
 		return true

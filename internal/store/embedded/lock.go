@@ -1,11 +1,13 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -17,16 +19,9 @@ const (
 
 // lockDir takes the directory for this process, or says who has it.
 func lockDir(fs vfs.FS, dir string) (io.Closer, error) {
-	l, err := fs.Lock(fs.PathJoin(dir, lockFile))
+	l, err := takeLock(fs, dir)
 	if err != nil {
-		if _, statErr := fs.Stat(fs.PathJoin(dir, lockFile)); statErr != nil || os.IsPermission(err) {
-			return nil, fmt.Errorf("lock %s: %w (the data directory must be writable)", dir, err)
-		}
-		holder := "another process"
-		if pid := readPID(fs, dir); pid > 0 {
-			holder = fmt.Sprintf("process %d", pid)
-		}
-		return nil, fmt.Errorf("%s is in use by %s: stop it, or choose another directory (%w)", dir, holder, err)
+		return nil, err
 	}
 	// The PID lies beside the lock, because closing a locked file would release it.
 	if err := writeFile(fs, fs.PathJoin(dir, pidFile), strconv.Itoa(os.Getpid())+"\n"); err != nil {
@@ -34,6 +29,22 @@ func lockDir(fs vfs.FS, dir string) (io.Closer, error) {
 		return nil, fmt.Errorf("write to data directory: %w", err)
 	}
 	return l, nil
+}
+
+// takeLock is lockDir without the mark of who has it.
+func takeLock(fs vfs.FS, dir string) (io.Closer, error) {
+	l, err := fs.Lock(fs.PathJoin(dir, lockFile))
+	if err == nil {
+		return l, nil
+	}
+	if _, statErr := fs.Stat(fs.PathJoin(dir, lockFile)); statErr != nil || os.IsPermission(err) || errors.Is(err, syscall.EROFS) {
+		return nil, fmt.Errorf("lock %s: %w (the data directory must be writable)", dir, err)
+	}
+	holder := "another process"
+	if pid := readPID(fs, dir); pid > 0 {
+		holder = fmt.Sprintf("process %d", pid)
+	}
+	return nil, fmt.Errorf("%s is in use by %s: stop it, or choose another directory (%w)", dir, holder, err)
 }
 
 func readPID(fs vfs.FS, dir string) int {
