@@ -1,6 +1,7 @@
 package queue_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -261,6 +262,32 @@ func TestBrokerHoldsAnEndpointThatRefusesInjectedCredentials(t *testing.T) {
 		gate := stats.Queues[testQueue].Gate
 		if reason, hold, closed := gate.Closed(stats.Now); !closed || reason != queue.HoldAuth || !hold.Until.IsZero() {
 			t.Errorf("gate %+v", gate)
+		}
+	})
+}
+
+func TestBrokerDiscardsTheBodyOfAnAnswerThatIsNotKept(t *testing.T) {
+	inBubble(t, nil, func(b *bench) {
+		for status, kept := range map[int]bool{200: true, 408: false, 500: true} {
+			id := b.submit(submission(http.MethodPost))
+			d := b.lease()
+			o := answered(status)
+			var err error
+			o.Result.Body, err = queue.ReceiveBodyPrefix(b.ctx, d.Bodies, bytes.NewReader(make([]byte, 2*queue.InlineLimit)), -1, 1<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.settle(d, o)
+			body, err := o.Result.Body.Open(b.ctx)
+			if kept != (err == nil) || !kept && !errors.Is(err, queue.ErrNotFound) {
+				t.Errorf("the body of a %d, kept: %t: %v", status, kept, err)
+			}
+			if err == nil {
+				_ = body.Close() // it lies in memory
+			}
+			if _, err := b.Cancel(b.ctx, id, queue.CancelOptions{}); err != nil && !errors.Is(err, queue.ErrTerminal) {
+				t.Fatal(err)
+			}
 		}
 	})
 }

@@ -270,3 +270,20 @@ func TestTicketAnnouncesOneGenerationOnce(t *testing.T) {
 		t.Error("a message without a callback has a ticket")
 	}
 }
+
+// R13: what a submit fixed by a wall clock that jumped counts by the store's clock, which did not.
+func TestAJumpOfTheWallClockMovesNoTimeOfAMessage(t *testing.T) {
+	now := time.Unix(1_764_000_000, 0).UTC()
+	for _, jump := range []time.Duration{-10 * 365 * 24 * time.Hour, -time.Hour, 0, time.Hour, 10 * 365 * 24 * time.Hour} {
+		accepted := now.Add(jump)
+		r := queue.NewRecord(&queue.Message{AcceptedAt: accepted, NotBefore: accepted.Add(time.Minute), Deadline: accepted.Add(time.Hour)}, now)
+		if r.State != queue.Scheduled || !r.EligibleAt.Equal(now.Add(time.Minute)) || !r.DeadlineAt.Equal(now.Add(time.Hour)) {
+			t.Errorf("a jump of %s: %s, due in %s, deadline in %s", jump, r.State, r.EligibleAt.Sub(now), r.DeadlineAt.Sub(now))
+		}
+	}
+	onItsWay := now.Add(-2 * time.Second)
+	r := queue.NewRecord(&queue.Message{AcceptedAt: onItsWay, Deadline: onItsWay.Add(time.Hour)}, now)
+	if !r.DeadlineAt.Equal(onItsWay.Add(time.Hour)) {
+		t.Errorf("two seconds on the way moved the deadline to %s", r.DeadlineAt)
+	}
+}
