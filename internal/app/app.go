@@ -197,27 +197,21 @@ func (a *App) closing(next http.Handler) http.Handler {
 
 // serveAdmin builds what answers on the admin listener: probes and metrics for everyone, then the operator's API.
 func (a *App) serveAdmin(c *config.Config, replies *reply.Replies, registry *prometheus.Registry) {
-	probes := http.NewServeMux()
-	probes.Handle("GET /livez", telemetry.Named("livez", a.health.Live()))
-	probes.Handle("GET /readyz", telemetry.Named("readyz", a.health.Ready()))
-	probes.Handle("GET /health", telemetry.Named("health", a.health.Report()))
-	if c.Monitoring.MetricsEnabled {
-		probes.Handle("GET /metrics", telemetry.Named("metrics", telemetry.MetricsHandler(registry)))
-	}
+	beside := &besideAPI{own: a.probes(c, registry), replies: replies, prefix: c.Server.APIPrefix}
 	admin := api.NewAdmin(api.AdminConfig{Prefix: c.Server.APIPrefix}, api.AdminOptions{
-		Broker: a.broker, Replies: replies, Log: a.log, Next: probes, Instrument: telemetry.Named,
+		Broker: a.broker, Replies: replies, Log: a.log, Next: beside, Instrument: telemetry.Named,
 		Token:     func() string { return a.live.Load().config.Auth.AdminToken.Reveal() },
 		Endpoints: a.live.endpoints,
 		Queues:    a.live.queueNames,
 	})
 	if c.Monitoring.Profiling {
 		profiles := http.NewServeMux()
-		profiles.HandleFunc("/debug/pprof/", pprof.Index)
-		profiles.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-		profiles.HandleFunc("/debug/pprof/profile", pprof.Profile)
-		profiles.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-		profiles.HandleFunc("/debug/pprof/trace", pprof.Trace)
-		probes.Handle("/debug/pprof/", telemetry.Named("profile", admin.Guard(profiles)))
+		profiles.HandleFunc(pathProfiles, pprof.Index)
+		profiles.HandleFunc(pathProfiles+"cmdline", pprof.Cmdline)
+		profiles.HandleFunc(pathProfiles+"profile", pprof.Profile)
+		profiles.HandleFunc(pathProfiles+"symbol", pprof.Symbol)
+		profiles.HandleFunc(pathProfiles+"trace", pprof.Trace)
+		beside.profiles = telemetry.Named("profile", admin.Guard(profiles))
 	}
 	a.admin.server = ingress.Server(a.metrics.Handler(boundedHeads(admin, c, replies)), serverHead(c), a.log)
 }

@@ -61,3 +61,48 @@ func TestAReloadKeepsTheClaimsThatTakeARestart(t *testing.T) {
 		t.Errorf("%d; claims %v", got.status, p.Report().Claims)
 	}
 }
+
+func TestEveryAnswerOfTheAdminListenerBearsItsSource(t *testing.T) {
+	p := start(t, load(t, "server: {api_prefix: /q}"), Options{})
+	for _, test := range []struct {
+		method, path string
+		status       int
+		mentions     []string
+	}{
+		{"GET", "/livez", 200, []string{"ok"}},
+		{"HEAD", "/livez", 200, nil},
+		{"GET", "/readyz", 200, []string{"ready"}},
+		{"GET", "/health", 200, []string{`"status":"healthy"`}},
+		{"GET", "/metrics", 200, []string{"openhqm_worker_slots"}},
+		{"POST", "/readyz", 405, []string{"problem:method-not-allowed", "does not serve POST", "GET, HEAD"}},
+		{"GET", "/", 404, []string{"problem:not-found", "/readyz", "/metrics", "/q/openapi.json", "server.port"}},
+		{"GET", "/api/v1/queues", 404, []string{"problem:not-found", "/q/openapi.json"}},
+		{"GET", "//q/queues", 404, []string{"problem:not-found"}},
+		{"GET", "/debug/pprof/", 404, []string{"problem:not-found"}},
+	} {
+		got := call(t, test.method, p.admin+test.path, "")
+		if got.status != test.status || got.header.Get("OpenHQM-Source") != "openhqm" || got.header.Get("Referrer-Policy") != "no-referrer" {
+			t.Errorf("%s %s: %d %v, want %d and the fields of an own answer", test.method, test.path, got.status, got.header, test.status)
+		}
+		if test.status == 405 && got.header.Get("Allow") != "GET, HEAD" {
+			t.Errorf("%s %s: Allow %q", test.method, test.path, got.header.Get("Allow"))
+		}
+		mentions(t, got.body, test.mentions...)
+	}
+
+	p = start(t, load(t, "monitoring: {metrics_enabled: false}"), Options{})
+	if got := call(t, "GET", p.admin+"/metrics", ""); got.status != 404 || strings.Contains(got.body, "/metrics") {
+		t.Errorf("/metrics while it is disabled: %d %s", got.status, got.body)
+	}
+}
+
+func TestProfilesAreServedToOperatorsOnly(t *testing.T) {
+	p := start(t, load(t, "monitoring: {profiling: true}\nauth: {admin_token: known}"), Options{})
+	if got := call(t, "GET", p.admin+"/debug/pprof/cmdline", ""); got.status != http.StatusUnauthorized {
+		t.Errorf("without the token: %d", got.status)
+	}
+	got := call(t, "GET", p.admin+"/debug/pprof/cmdline", "", "Authorization", "Bearer known")
+	if got.status != http.StatusOK || got.header.Get("OpenHQM-Source") != "openhqm" {
+		t.Errorf("with the token: %d %v", got.status, got.header)
+	}
+}
