@@ -142,3 +142,11 @@ func TestOpenAPIReturnsTheDocumentThatTheServerSent(t *testing.T) {
 		t.Errorf("got %s and %v", document, err)
 	}
 }
+
+func TestAnErrorSaysEachWrongMemberOnce(t *testing.T) {
+	e := Error{Problem: Problem{Status: 400, Detail: "/metadata/priority: want 0 to 9",
+		Errors: []ProblemError{{Pointer: "#/metadata/priority", Detail: "want 0 to 9"}, {Pointer: "#/payload", Detail: "missing"}}}}
+	if got, want := e.Error(), "/metadata/priority: want 0 to 9; /payload: missing (400 Bad Request)"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -18,11 +18,14 @@ type Error struct {
 	Header     http.Header
 }
 
-// Error gives the detail, and each wrong member.
+// Error gives the detail, and each wrong member that the detail leaves out.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Detail)
 	for _, m := range e.Errors {
+		if strings.Contains(e.Detail, m.Detail) {
+			continue
+		}
 		fmt.Fprintf(&b, "; %s: %s", strings.TrimPrefix(m.Pointer, "#"), m.Detail)
 	}
 	fmt.Fprintf(&b, " (%d %s)", e.Problem.Status, http.StatusText(e.Problem.Status))
