@@ -31,8 +31,11 @@ func newAccess(token func() string) *access {
 func (a *access) refuse(r *http.Request) *reply.Problem {
 	if want := a.token(); want != "" {
 		scheme, got, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		if !strings.EqualFold(scheme, "Bearer") || !same(strings.TrimSpace(got), want) {
+		switch {
+		case !strings.EqualFold(scheme, "Bearer"):
 			return reply.NewProblem(reply.KindUnauthorized, "this call needs the admin token as Authorization: Bearer ... (auth.admin_token)")
+		case !same(strings.TrimSpace(got), want):
+			return reply.NewProblem(reply.KindUnauthorized, "the token given is not auth.admin_token of this server")
 		}
 	} else if problem := onlyLoopback(r); problem != nil {
 		return problem

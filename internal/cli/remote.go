@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -20,18 +21,20 @@ const (
 // producer is what the commands that use the queue have in common.
 type producer struct {
 	URL    string `name:"url" placeholder:"URL" help:"Address of the server; else OPENHQM_URL, else the port OPENHQM_SERVER__PORT of this machine, else http://localhost:8000."`
-	Prefix string `placeholder:"PATH" help:"Prefix of the server's own calls (server.api_prefix), /api/v1 by default."`
+	Prefix string `placeholder:"PATH" help:"Prefix of the server's own calls (server.api_prefix); else OPENHQM_SERVER__API_PREFIX, else /api/v1."`
 }
 
 // operator is what the commands of operators have in common.
 type operator struct {
 	AdminURL string `name:"admin-url" placeholder:"URL" help:"Address of the admin listener; else OPENHQM_ADMIN_URL, else the port OPENHQM_ADMIN__PORT of this machine, else http://localhost:8001."`
 	Token    string `placeholder:"TOKEN" help:"Operators' token (auth.admin_token); better in OPENHQM_ADMIN_TOKEN."`
+	Prefix   string `placeholder:"PATH" help:"Prefix of the server's own calls (server.api_prefix); else OPENHQM_SERVER__API_PREFIX, else /api/v1."`
 }
 
 func (p producer) client(env *Environment) (*client.Client, origin, error) {
 	o := firstOf(p.URL, "--url", env.Getenv("OPENHQM_URL"), "OPENHQM_URL", beside(env, "SERVER", defaultURL))
-	c, err := client.New(o.address, client.Options{Prefix: p.Prefix, UserAgent: "openhqm/" + version})
+	o.prefix = prefix(env, p.Prefix)
+	c, err := client.New(o.address, client.Options{Prefix: o.prefix, UserAgent: "openhqm/" + version})
 	return c, o, o.wrong(err)
 }
 
@@ -41,21 +44,27 @@ func (p operator) client(env *Environment) (*client.Admin, origin, error) {
 	if token == "" {
 		token = env.Getenv("OPENHQM_ADMIN_TOKEN")
 	}
-	c, err := client.NewAdmin(o.address, client.Options{Token: token, UserAgent: "openhqm/" + version})
+	o.prefix = prefix(env, p.Prefix)
+	c, err := client.NewAdmin(o.address, client.Options{Token: token, Prefix: o.prefix, UserAgent: "openhqm/" + version})
 	return c, o, o.wrong(err)
 }
 
-// origin is an address and where it came from.
-type origin struct{ address, from, flag, variable string }
+// prefix returns the prefix of the server's own calls: the one given, else that of a server in the same environment.
+func prefix(env *Environment, given string) string {
+	return cmp.Or(given, env.Getenv("OPENHQM_SERVER__API_PREFIX"), client.DefaultPrefix)
+}
+
+// origin is an address and where it came from, and the prefix of the calls there.
+type origin struct{ address, from, flag, variable, prefix string }
 
 func firstOf(flag, flagName, variable, variableName string, otherwise origin) origin {
 	switch {
 	case flag != "":
-		return origin{flag, flagName, flagName, variableName}
+		return origin{address: flag, from: flagName, flag: flagName, variable: variableName}
 	case variable != "":
-		return origin{variable, variableName, flagName, variableName}
+		return origin{address: variable, from: variableName, flag: flagName, variable: variableName}
 	default:
-		return origin{otherwise.address, otherwise.from, flagName, variableName}
+		return origin{address: otherwise.address, from: otherwise.from, flag: flagName, variable: variableName}
 	}
 }
 
@@ -82,10 +91,18 @@ func (o origin) wrong(err error) error {
 	return usage("%s: %v", o.from, err)
 }
 
-// explain makes an error of a call say which server was tried, and what to do when there is none.
+// explain makes an error of a call say which server was tried, and what to do when it is none, or wants a token.
 func (o origin) explain(err error) error {
 	var answered *client.Error
-	if err == nil || errors.As(err, &answered) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &answered) && answered.Problem.Status == http.StatusUnauthorized:
+		return fmt.Errorf("%w; give it with --token or OPENHQM_ADMIN_TOKEN", err)
+	case answered != nil && answered.Type == "":
+		return fmt.Errorf("%w; tried %s%s (from %s), where --prefix names server.api_prefix",
+			err, strings.TrimSuffix(o.address, "/"), o.prefix, o.from)
+	case answered != nil:
 		return err
 	}
 	var broken *url.Error
