@@ -220,6 +220,7 @@ type Drain struct {
 	Rate    float64       // finished per second; 0 if nothing was measured
 	Wait    time.Duration // until a message accepted now would start; 0: at once, or unknown
 	Hold    HoldReason    // what keeps the queue closed, or ""
+	Closed  time.Duration // until the hold ends, which is part of Wait; 0 if it has no end of its own
 	Endless bool          // the hold has no end of its own: Wait begins when somebody releases it
 }
 
@@ -238,7 +239,8 @@ func (b *Broker) Drain(queue string) Drain {
 	if reason, hold, closed := q.Gate.Closed(now); closed {
 		d.Hold, d.Endless = reason, hold.Until.IsZero()
 		if !d.Endless {
-			d.Wait += hold.Until.Sub(now)
+			d.Closed = hold.Until.Sub(now)
+			d.Wait += d.Closed
 		}
 	}
 	return d

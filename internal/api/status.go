@@ -105,19 +105,14 @@ func (p *Producer) outlook(ctx context.Context, rec *queue.Record, s *client.Sta
 // startsIn estimates when a position will be reached; it is not known without a measured rate, nor while a hold without an
 // end keeps the queue closed.
 func startsIn(d queue.Drain, position int64) (time.Duration, bool) {
-	if d.Rate <= 0 {
-		return 0, false
-	}
-	work := min(time.Duration(float64(d.Depth)/d.Rate*float64(time.Second)), 24*time.Hour)
-	closed := d.Wait - work
-	if d.Hold != "" && closed <= 0 {
+	if d.Rate <= 0 || d.Endless {
 		return 0, false
 	}
 	before := float64(position-1) / d.Rate
-	return max(closed, 0) + time.Duration(min(before, maxSeconds)*float64(time.Second)), true
+	return d.Closed + time.Duration(min(before, maxSeconds)*float64(time.Second)), true
 }
 
-// failure is what the last attempt without an answer ran into, or why there is no result.
+// failure is what the last attempt without an answer ran into, or why there is no result, for people.
 func failure(rec *queue.Record) string {
 	last := ""
 	if a := rec.LastAttempt(); a != nil {

@@ -112,6 +112,25 @@ func TestStatusEstimatesTheStart(t *testing.T) {
 	})
 }
 
+func TestAnEstimateBeginsAfterTheHoldHoweverLongNothingMoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		for range 2 { // the second time the queue has been measured before, and has a rate
+			f.finish(answered(200, "{}"))
+			time.Sleep(1500 * time.Millisecond)
+		}
+		id := f.submit(`{"payload":1}`)
+		time.Sleep(10 * time.Minute) // the measured rate is next to nothing by now
+		f.operate("POST", "/api/v1/queues/legacy/pause", `{"seconds": 3600}`).wants(200)
+		time.Sleep(2 * time.Second)
+		s := f.status(id)
+		want(t, s.ClosedBy, "paused")
+		if s.StartsAt == nil || time.Until(*s.StartsAt) < 59*time.Minute {
+			t.Errorf("estimated start %v at %v, want it after the pause of an hour", s.StartsAt, time.Now())
+		}
+	})
+}
+
 func TestUnknownAndRemovedIDs(t *testing.T) {
 	f := newFixture(t)
 	unknown := queue.NewID(1, time.Now()).String()
