@@ -43,7 +43,7 @@ type Status struct {
 	Status        string `json:"status"`             // a status word
 	State         string `json:"state"`              // the finer stored state: ready, parked, scheduled, leased, done, dead, cancelled, expired
 	Reason        string `json:"reason,omitempty"`   // why it is FAILED: a closed set
-	Error         string `json:"error,omitempty"`    // what the last attempt without an answer ran into, for people
+	Error         string `json:"error,omitempty"`    // what the last attempt ran into, or why its answer is no result, for people
 	Queue         string `json:"queue"`              // the line it stands in
 	Endpoint      string `json:"endpoint,omitempty"` // the configured target; absent for a built-in handler
 

@@ -165,7 +165,11 @@ func TestFailedResponseKeepsTheLastAnswer(t *testing.T) {
 	want(t, *r.StatusCode, 500)
 	want(t, string(r.Result), `{"fault":1}`)
 	want(t, r.Reason, "endpoint_error")
-	want(t, *r.Error, "endpoint_error")
+	want(t, *r.Error, "the endpoint answered 500")
+
+	f.call("GET", "/api/v1/response/"+f.finish(answered(502, "")).String(), "").wants(200).into(&r)
+	want(t, r.Reason, "unknown_outcome")
+	want(t, *r.Error, "the endpoint answered 502, which leaves open whether the request was executed")
 }
 
 func TestTruncatedResultIsFlagged(t *testing.T) {

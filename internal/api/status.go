@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -126,9 +127,24 @@ func failure(rec *queue.Record) string {
 	case queue.Expired:
 		return firstOf(last, "its deadline passed")
 	case queue.Dead:
-		return firstOf(last, string(rec.Reason))
+		return firstOf(last, refusal(rec), string(rec.Reason))
 	}
 	return last
+}
+
+// refusal is why the endpoint's answer is not a result; "" if there is none.
+func refusal(rec *queue.Record) string {
+	if rec.Result == nil {
+		return ""
+	}
+	text := fmt.Sprintf("the endpoint answered %d", rec.Result.Status)
+	switch rec.Reason {
+	case queue.ReasonAttemptsExhausted:
+		text += ", and no attempt is left"
+	case queue.ReasonUnknownOutcome:
+		text += ", which leaves open whether the request was executed"
+	}
+	return text
 }
 
 // moment returns a time for the wire: UTC, to the millisecond, as the 202 writes it (reply.TimeFormat).
