@@ -69,15 +69,21 @@ func (e *FullError) Error() string {
 // Is reports that a FullError is an ErrFull.
 func (e *FullError) Is(target error) bool { return target == ErrFull }
 
+// LimitReached is the reason of a GateError when no hold but a limit keeps the gate closed.
+const LimitReached = "limit"
+
 // GateError says what keeps a queue's gate closed and for how long.
 type GateError struct {
 	Queue  string
-	Reason string        // a HoldReason, or "limit"
+	Reason string        // a HoldReason, or LimitReached
 	After  time.Duration // when it may open; 0 if that is not known
 }
 
 // Error names the queue and the reason.
 func (e *GateError) Error() string {
+	if e.Reason == LimitReached {
+		return fmt.Sprintf("endpoint of queue %q is at its limit (concurrency or rate), and no place came free in time", e.Queue)
+	}
 	return fmt.Sprintf("endpoint of queue %q closed: %s", e.Queue, e.Reason)
 }
 

@@ -64,7 +64,7 @@ func (h *Handler) reserve(r *http.Request, c *call) (queue.LeaseRef, error) {
 	line := h.lines.of(c.target.Queue)
 	defer line.Add(-1)
 	if line.Add(1) > int64(h.lines.limit) {
-		return queue.LeaseRef{}, &queue.GateError{Queue: c.target.Queue, Reason: "limit", After: h.broker.Drain(c.target.Queue).Wait}
+		return queue.LeaseRef{}, &queue.GateError{Queue: c.target.Queue, Reason: queue.LimitReached, After: h.broker.Drain(c.target.Queue).Wait}
 	}
 	// Without time to wait a free slot must still be found.
 	wait := max(c.prefer.waitWithin(&c.target), 10*time.Millisecond)

@@ -210,6 +210,7 @@ func TestEveryErrorHasItsStatusAndType(t *testing.T) {
 		{queue.ErrBodyTooLarge, 413, "body-too-large", false, ""},
 		{&http.MaxBytesError{Limit: 7}, 413, "body-too-large", false, "7 bytes"},
 		{&queue.GateError{Queue: "app", Reason: "paused", After: 90 * time.Second}, 503, "endpoint-closed", true, "paused"},
+		{&queue.GateError{Queue: "app", Reason: "limit"}, 503, "endpoint-closed", true, `queue "app" is at its limit (concurrency or rate)`},
 		{queue.ErrGateClosed, 503, "endpoint-closed", true, ""},
 		{fmt.Errorf("submit: %w: priority 12", queue.ErrInvalid), 400, "invalid-message", false, "priority 12"},
 		{queue.ErrUnsupported, 501, "unsupported", false, ""},

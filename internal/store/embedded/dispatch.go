@@ -196,7 +196,7 @@ func (q *line) opensAt(now time.Time) (time.Time, bool) {
 
 // closedBecause says what keeps a gate closed.
 func (u *unit) closedBecause(q *line) error {
-	e := &queue.GateError{Queue: q.name, Reason: "limit"}
+	e := &queue.GateError{Queue: q.name, Reason: queue.LimitReached}
 	at := time.Time{}
 	if reason, hold, closed := q.gate.Closed(u.now); closed {
 		e.Reason, at = string(reason), hold.Until

@@ -46,7 +46,7 @@ func (s *Store) gateError(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	failure := &queue.GateError{Queue: name, Reason: reasonLimit}
+	failure := &queue.GateError{Queue: name, Reason: queue.LimitReached}
 	if ok, reason, at := s.line(name).open(now); !ok {
 		failure.Reason = reason
 		if !at.IsZero() {

@@ -137,16 +137,13 @@ func (l *line) open(now time.Time) (ok bool, reason string, at time.Time) {
 	}
 	limits := l.gate.Limits
 	if limits.MaxLeased > 0 && int(l.counts.Leased)+l.reserved >= limits.MaxLeased {
-		return false, reasonLimit, time.Time{}
+		return false, queue.LimitReached, time.Time{}
 	}
 	if at := l.bucket.At(limits); at.After(now) {
-		return false, reasonLimit, at
+		return false, queue.LimitReached, at
 	}
 	return true, "", time.Time{}
 }
-
-// reasonLimit is the reason of a GateError when no hold but a limit keeps the gate closed.
-const reasonLimit = "limit"
 
 // oldestAt returns when the oldest ready message became ready.
 func (l *line) oldestAt() time.Time {
