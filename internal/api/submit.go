@@ -58,6 +58,11 @@ func (p *Producer) submission(w http.ResponseWriter, r *http.Request) (*queue.Su
 	if _, err := ingress.IdempotencyKey(r.Header, ""); err != nil {
 		return nil, err
 	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		w.Header().Set("Accept-Encoding", "identity") // RFC 9110 15.5.16
+		return nil, reply.NewProblem(reply.KindUnsupportedMedia,
+			fmt.Sprintf("the body has Content-Encoding %q, and a submit takes plain JSON; send it without an encoding", coding))
+	}
 	e, payload, err := p.receive(w, r)
 	if err != nil {
 		return nil, err

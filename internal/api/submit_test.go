@@ -285,3 +285,14 @@ func want[T comparable](t *testing.T, got, want T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+func TestASubmitTakesNoContentEncoding(t *testing.T) {
+	f := newFixture(t)
+	a := f.call("POST", "/api/v1/submit", "\x1f\x8b", "Content-Encoding", "gzip").wants(415)
+	if p := a.problem("unsupported-media-type"); !strings.Contains(p["detail"].(string), `Content-Encoding "gzip"`) {
+		t.Errorf("detail %v", p["detail"])
+	}
+	want(t, a.Header().Get("Accept-Encoding"), "identity") // RFC 9110 15.5.16
+	want(t, f.accepted(), 0)
+	f.call("POST", "/api/v1/submit", `{"payload":1}`, "Content-Encoding", "identity").wants(202)
+}
