@@ -159,6 +159,9 @@ func (d *decoder) text(path string, n *node, sf reflect.StructField) (string, bo
 		return "", false
 	}
 	if !n.expand {
+		if reference.MatchString(n.text) {
+			d.note(n.src.String(), path, "${NAME} is replaced in the file only; the value counts as it stands")
+		}
 		return n.text, true
 	}
 	filled := false

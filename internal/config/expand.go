@@ -13,6 +13,9 @@ var errReference = errors.New(`"${" is not followed by the name of a variable an
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
+// reference finds what would be replaced in a file, and elsewhere is most likely meant to be.
+var reference = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}`)
+
 // expand replaces ${VAR} and ${VAR:-default} in text: the default stands in when VAR is unset or empty and may itself hold
 // variables. `$${` is a literal `${`; any other `$` is itself. Errors name variables, never values.
 func expand(text string, lookup func(string) (string, bool)) (string, error) {

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -82,6 +83,28 @@ func TestAnOverriddenValueNeedsNotItsVariable(t *testing.T) {
 	c := load(t, "server: {host: \"${GONE}\"}", "OPENHQM_SERVER__HOST=here")
 	if c.Server.Host != "here" {
 		t.Error(c.Server.Host)
+	}
+}
+
+func TestAReferenceInAVariableIsNoted(t *testing.T) {
+	c, notes, err := tryLoad(t, "", "TOKEN=s3cret", "OPENHQM_AUTH__ADMIN_TOKEN=${TOKEN}", "OPENHQM_PROXY__STRIP_HEADERS=a$b,c",
+		`OPENHQM_PROXY__ENDPOINTS={"a": {"url": "http://a", "auth_type": "bearer", "auth_token": "${TOKEN:-x}"}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Proxy.Endpoints["a"].AuthToken.Reveal(); got != "${TOKEN:-x}" {
+		t.Errorf("token %q, want it as it stands", got)
+	}
+	var got []string
+	for _, n := range notes {
+		got = append(got, n.String())
+	}
+	const why = "${NAME} is replaced in the file only; the value counts as it stands"
+	want := []string{"OPENHQM_AUTH__ADMIN_TOKEN: auth.admin_token: " + why, "OPENHQM_PROXY__ENDPOINTS: proxy.endpoints.a.auth_token: " + why}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("notes\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
