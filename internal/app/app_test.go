@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -273,4 +274,13 @@ func TestTheReportSaysWhatAPersonWantsToKnow(t *testing.T) {
 			t.Errorf("the report does not say %q:\n%s", want, text)
 		}
 	}
+}
+
+func TestTheRecordOfTheStartSaysWhatTheTextSays(t *testing.T) {
+	app := backend(t, func(http.ResponseWriter, *http.Request) {})
+	p := start(t, load(t, "proxy: {endpoints: {first: {url: '"+app+"'}, second: {url: '"+app+"'}}}"), Options{})
+	var log bytes.Buffer
+	p.Report().Log(slog.New(slog.NewJSONHandler(&log, nil)))
+	mentions(t, log.String(), `"endpoints":["first","second"]`, `"operators":"from this machine only, until auth.admin_token is set"`,
+		`"try":"curl -i -H 'Prefer: respond-async' -H 'OpenHQM-Endpoint: first' -d '{\"item\": 42}' `+p.url+`/orders"`)
 }

@@ -70,14 +70,22 @@ func (r Report) Text() string {
 	if r.Readable {
 		line("note", "without authentication, whoever knows a correlation ID may read its result")
 	}
-	if r.Ingress.Host != "" && !(r.Choice && len(r.Others) == 0) {
-		choice := ""
-		if r.Choice {
-			choice = fmt.Sprintf("-H 'OpenHQM-Endpoint: %s' ", r.Others[0])
-		}
-		fmt.Fprintf(&b, "\nTry:  curl -i -H 'Prefer: respond-async' %s-d '{\"item\": 42}' http://%s/orders\n", choice, r.Ingress.Host)
+	if try := r.try(); try != "" {
+		fmt.Fprintf(&b, "\nTry:  %s\n", try)
 	}
 	return b.String()
+}
+
+// try is a request to begin with, for a shell on this machine; "" if none would be answered.
+func (r Report) try() string {
+	choice := ""
+	switch {
+	case r.Ingress.Host == "" || r.Choice && len(r.Others) == 0:
+		return ""
+	case r.Choice:
+		choice = fmt.Sprintf("-H 'OpenHQM-Endpoint: %s' ", r.Others[0])
+	}
+	return fmt.Sprintf("curl -i -H 'Prefer: respond-async' %s-d '{\"item\": 42}' http://%s/orders", choice, r.Ingress.Host)
 }
 
 // Log writes the report as one record.
@@ -90,6 +98,8 @@ func (r Report) Log(log *slog.Logger) {
 		slog.String("admin", r.Admin.Host),
 		slog.Any("claims", r.Claims),
 		slog.String("default", r.Default),
+		slog.Any("endpoints", r.Others),
+		slog.String("operators", r.Guard),
 		slog.String(telemetry.KeyBackend, r.Store.Name),
 		slog.String(telemetry.KeyPlace, r.Store.Place),
 		slog.String(telemetry.KeyDurability, string(r.Store.Durability)),
@@ -100,7 +110,8 @@ func (r Report) Log(log *slog.Logger) {
 			slog.Int64(telemetry.KeyRunning, c.Leased),
 			slog.Int64(telemetry.KeyDead, c.Dead),
 			slog.Int64(telemetry.KeyFinished, c.Done+c.Cancelled+c.Expired)),
-		slog.Bool("results_readable_by_id", r.Readable))
+		slog.Bool("results_readable_by_id", r.Readable),
+		slog.String("try", r.try()))
 }
 
 // recovered says what was found at open: 12 waiting, 3 dead.
