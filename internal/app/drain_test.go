@@ -115,6 +115,26 @@ func TestDrainGoesInOrder(t *testing.T) {
 	}
 }
 
+func TestAPassedCallThatOutlivesTheGracePeriodIsToldSo(t *testing.T) {
+	arrived := make(chan struct{}, 1)
+	app := backend(t, func(_ http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		<-r.Context().Done()
+	})
+	p := start(t, load(t, "proxy: {default_endpoint: '"+app+"'}\nworker: {grace: 1s}"), Options{})
+	passed := make(chan answer, 1)
+	go func() { got, _ := tryCall(context.Background(), "GET", p.url+"/passed", ""); passed <- got }()
+	<-arrived
+	if err := p.end(); err != nil {
+		t.Errorf("a drain ended with %v", err)
+	}
+	got := <-passed
+	if got.status != http.StatusBadGateway || got.header.Get("OpenHQM-Source") != "openhqm" {
+		t.Errorf("%d %v, want the own answer of a call that was ended", got.status, got.header)
+	}
+	mentions(t, got.body, "endpoint-failed", `"class":"unanswered"`, "process is stopping")
+}
+
 func TestEveryAnswerClosesItsConnectionWhileDraining(t *testing.T) {
 	c := load(t, "worker: {grace: 20s}")
 	c.Worker.DrainLag = c.Worker.Grace / 20

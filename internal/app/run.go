@@ -171,6 +171,9 @@ func (a *App) shutDown(end <-chan time.Time) {
 		return
 	case <-end:
 	}
+	if a.capture != nil {
+		a.capture.EndPasses()
+	}
 	select {
 	case <-ended:
 	case <-time.After(closingTime):

@@ -26,6 +26,9 @@ type Handler struct {
 	lines    lines
 	full     fullness
 	draining atomic.Bool
+
+	passesEnd context.Context // its end is that of every call that passes through
+	endPasses context.CancelFunc
 }
 
 // New returns a Handler.
@@ -33,6 +36,7 @@ func New(c Config, o Options) *Handler {
 	h := &Handler{config: c.withDefaults(), broker: o.Broker, targets: o.Targets, replies: o.Replies, log: o.Log}
 	h.held.open(h.config)
 	h.lines.limit = h.config.MaxLine
+	h.passesEnd, h.endPasses = context.WithCancel(context.Background())
 	return h
 }
 
@@ -168,6 +172,10 @@ func (h *Handler) Drain() { h.draining.Store(true) }
 // EndHolds answers every held client 202, now and from now on. The caller does it before it shuts the listener down, once
 // the running calls have ended.
 func (h *Handler) EndHolds() { h.held.end() }
+
+// EndPasses ends every call that passes through, now and from now on: its client is told that the process is stopping. The
+// caller does it when the grace period is over.
+func (h *Handler) EndPasses() { h.endPasses() }
 
 // Held returns how many clients are held now.
 func (h *Handler) Held() int { return int(h.held.count.Load()) }

@@ -32,15 +32,16 @@ func (l *lines) of(name string) *atomic.Int64 {
 
 // pass sends a request straight through to its endpoint, under a slot and a token of the endpoint's gate.
 func (h *Handler) pass(w http.ResponseWriter, r *http.Request, c *call) {
-	ref, err := h.reserve(r, c)
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	defer context.AfterFunc(h.passesEnd, func() { cancel(queue.ErrDraining) })()
+	ref, err := h.reserve(ctx, c)
 	if err != nil {
 		if r.Context().Err() == nil {
 			h.fail(w, r, c, err)
 		}
 		return
 	}
-	ctx, cancel := context.WithCancelCause(r.Context())
-	defer cancel(nil)
 	stop := h.keep(ctx, cancel, ref)
 	defer func() {
 		stop()
@@ -60,7 +61,7 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, c *call) {
 }
 
 // reserve waits in line, at most for the wait that applies, for a slot and a token.
-func (h *Handler) reserve(r *http.Request, c *call) (queue.LeaseRef, error) {
+func (h *Handler) reserve(ctx context.Context, c *call) (queue.LeaseRef, error) {
 	line := h.lines.of(c.target.Queue)
 	defer line.Add(-1)
 	if line.Add(1) > int64(h.lines.limit) {
@@ -68,7 +69,7 @@ func (h *Handler) reserve(r *http.Request, c *call) (queue.LeaseRef, error) {
 	}
 	// Without time to wait a free slot must still be found.
 	wait := max(c.prefer.waitWithin(&c.target), 10*time.Millisecond)
-	ctx, cancel := context.WithTimeout(r.Context(), wait)
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	ref, err := h.broker.Reserve(ctx, c.target.Queue, reservationTTL)
 	if err != nil {
