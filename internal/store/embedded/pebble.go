@@ -45,8 +45,10 @@ func pebbleOptions(fs vfs.FS, logger pebble.Logger) *pebble.Options {
 		// would stop everything, whoever asks for it.
 		EventListener: &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) {}},
 	}
-	// Small tables first, doubling by level: a compaction step stays short.
+	// Small tables, doubling by level: a compaction step stays short, and the last table of each kind of key, which every
+	// compaction of the top level rewrites, is small.
 	o.TargetFileSizes[0] = 4 << 20
+	o.TargetFileSizes[1] = 4 << 20
 	for i := range o.Levels {
 		// Whether an ID exists is asked for every message; the filter answers without reading a block.
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
