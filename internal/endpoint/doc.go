@@ -9,7 +9,7 @@
 //  1. One arrival at most: no byte of a request reaches a second connection, whatever the transport below does (R6).
 //     TestOneAttemptArrivesOnce, TestGateKnowsWhetherAByteWasSent.
 //  2. [queue.NotSent] is certain: when it is reported, no byte of the request was handed to a connection and none will be
-//     (R5). TestFaultsHaveTheirClass.
+//     (R5). TestWhatWasNotSentIsNotSent, TestCauseDecidesHowACallEnded.
 //  3. Fidelity: method, raw path, raw query, fields, trailers and body bytes arrive as the client sent them, but for the
 //     changes that are listed at [Endpoint.Handle]. TestTargetArrivesByteForByte, TestHeaderRules.
 //  4. Redirects are answers. Bodies are never decompressed. No proxy is taken from the environment. TestAnswerIsKeptAsItCame.
