@@ -142,12 +142,13 @@ func (s *Store) CreateBody(_ context.Context) (queue.BodyWriter, error) {
 	var random [16]byte
 	rand.Read(random[:]) // documented never to fail
 	w := &bodyWriter{s: s, name: hex.EncodeToString(random[:])}
-	f, err := s.fs.Create(s.bodies.path(w.name), vfs.WriteCategoryUnspecified)
+	var err error
+	w.plain, err = s.fs.Create(s.bodies.path(w.name), vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return nil, fmt.Errorf("create body: %w", s.noSpace(err))
 	}
 	// Written pages go out while more come in, so that the final sync is short.
-	w.file = vfs.NewSyncingFile(f, vfs.SyncingFileOptions{BytesPerSync: 1 << 20})
+	w.file = vfs.NewSyncingFile(w.plain, vfs.SyncingFileOptions{BytesPerSync: 1 << 20})
 	w.block = s.bodies.newBlock()
 	return w, nil
 }
@@ -164,7 +165,8 @@ func (s *Store) noSpace(err error) error {
 
 type bodyWriter struct {
 	s      *Store
-	file   vfs.File
+	file   vfs.File // writes to plain
+	plain  vfs.File
 	name   string // of the file while it is written
 	block  *block
 	n      int // bytes in block
@@ -246,7 +248,8 @@ func (w *bodyWriter) end() error {
 	w.ended = true
 	w.s.bodies.blocks.Put(w.block)
 	w.block = nil
-	return w.file.Close()
+	// Not file, whose Close syncs what Commit has not: that would be paid for a file that is about to be removed.
+	return w.plain.Close()
 }
 
 // Abort forgets what was written.
