@@ -44,6 +44,19 @@ func statsScenarios() []scenario {
 				f.t.Fatalf("an empty queue is waiting since %v", at)
 			}
 		}},
+		{name: "a release does not make the queue younger", run: func(f *fixture) {
+			first := f.message("orders")
+			waiting := f.message("orders")
+			limit := f.clock()
+			l := f.leaseID(first)
+			const late = time.Second
+			f.pass(late + moment)
+			f.end(queue.Settlement{LeaseRef: l.LeaseRef, Kind: queue.SettleRelease})
+			since := f.get(waiting).UpdatedAt
+			if at := f.stats("orders").OldestAt; at.Before(since) || at.After(limit.Add(late)) {
+				f.t.Fatalf("the oldest is ready since %v, want %v or up to a second later", at, since)
+			}
+		}},
 		{name: "bytes grow with what is stored and shrink with what is removed", run: func(f *fixture) {
 			empty := f.allStats().Bytes
 			f.message("orders", func(m *queue.Message) { m.Request.Body = queue.InlineBody(make([]byte, 50<<10)) })

@@ -28,7 +28,6 @@ type line struct {
 	reserved int
 
 	touched bool // by the unit under way
-	oldest  oldest
 }
 
 // appendCounters appends the stored counters: a version byte, then uvarints.

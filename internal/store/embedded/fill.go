@@ -30,7 +30,7 @@ func (u *unit) fill(w *window, prefix []byte) {
 		if !bytes.HasPrefix(key, prefix) || o.compare(w.tail) <= 0 || more && o.compare(last) > 0 {
 			continue
 		}
-		places = append(places, place{order: o})
+		places = append(places, place{order: o, readyAt: e.rec.UpdatedAt})
 	}
 	slices.SortFunc(places, func(a, b place) int { return a.compare(b.order) })
 	w.places, w.first, w.tail, w.complete = places, 0, last, !more

@@ -2,17 +2,16 @@ package embedded
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/openhqm/openhqm/queue"
 )
 
-// oldest remembers when the message at the head of a queue became ready, so that Stats rarely reads records.
-type oldest struct {
-	id queue.ID
-	at time.Time
-}
+// ageReads bounds how many records of one queue a call of Stats reads for their age.
+const ageReads = 64
 
 // overdueLimit bounds how much overdue work Stats counts; more than that means that Run does not run.
 const overdueLimit = 10_000
@@ -65,58 +64,78 @@ func (s *Store) overdue(now time.Time) (map[string]int64, error) {
 	return counts, nil
 }
 
-// oldestReady returns when the first of the heads of a queue's ready messages became ready; zero if there is none.
+// oldestReady returns when the oldest ready message became ready; zero if there is none. It need not be the first of its
+// line: what was released or lost keeps its place and is young again. Behind the windows stands what became ready in the
+// order of its places, so the first there stands for the rest.
 func (s *Store) oldestReady(q *line) (time.Time, error) {
-	if q.counts.Ready == 0 {
-		return time.Time{}, nil
-	}
-	first, rec, err := s.firstReady(q)
-	if err != nil || first.seq == 0 {
-		return time.Time{}, err
-	}
-	switch {
-	case rec != nil:
-		return rec.UpdatedAt, nil
-	case q.oldest.id == first.id:
-		return q.oldest.at, nil
-	}
-	p, err := s.readProgress(idKey(keyProgress, first.id))
-	if err != nil {
-		// It is being written at this moment; the next look will see it.
-		return q.oldest.at, nil // see above
-	}
-	q.oldest = oldest{id: first.id, at: p.UpdatedAt}
-	return p.UpdatedAt, nil
-}
-
-// firstReady returns the ready message with the lowest place over all priorities.
-func (s *Store) firstReady(q *line) (first order, rec *queue.Record, err error) {
-	for p := range q.windows {
-		if q.ready[p] == 0 {
+	var oldest time.Time
+	reads := ageReads // what it leaves for the next call is remembered until then
+	for priority := range q.windows {
+		w := &q.windows[priority]
+		if q.ready[priority] == 0 {
 			continue
 		}
-		head, headRec, err := s.headOf(q, uint8(p))
-		if err != nil {
-			return first, nil, err
+		for i := range w.places[w.first:] {
+			p := &w.places[w.first+i]
+			if p.readyAt.IsZero() && reads > 0 {
+				reads--
+				if err := s.age(p); err != nil {
+					return time.Time{}, err
+				}
+			}
+			oldest = older(oldest, p.readyAt)
 		}
-		if head.seq != 0 && (first.seq == 0 || head.compare(first) < 0) {
-			first, rec = head, headRec
+		if w.complete {
+			continue
+		}
+		behind, _, _, err := s.scanLine(appendReadyPrefix(nil, q.name, uint8(priority)), w.tail, 1, func(queue.ID) bool { return false })
+		if err != nil {
+			return time.Time{}, err
+		}
+		if len(behind) > 0 {
+			if err := s.age(&behind[0]); err != nil {
+				return time.Time{}, err
+			}
+			oldest = older(oldest, behind[0].readyAt)
 		}
 	}
-	return first, rec, nil
+	return oldest, nil
 }
 
-func (s *Store) headOf(q *line, priority uint8) (order, *queue.Record, error) {
+// age reads when a ready message became ready. One that is being written at this moment has no age yet: the next look
+// will see it.
+func (s *Store) age(p *place) error {
+	progress, err := s.readProgress(idKey(keyProgress, p.id))
+	if errors.Is(err, queue.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read age of message %s: %w", p.id, s.corrupt(err))
+	}
+	p.readyAt = progress.UpdatedAt
+	return nil
+}
+
+// older returns the earlier of two moments, of which zero means none.
+func older(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// headOf returns the first ready message of one priority.
+func (s *Store) headOf(q *line, priority uint8) (order, error) {
 	w := &q.windows[priority]
 	if w.len() > 0 {
-		return w.head().order, w.head().rec, nil
+		return w.head().order, nil
 	}
 	none := func(queue.ID) bool { return false }
 	places, _, _, err := s.scanLine(appendReadyPrefix(nil, q.name, priority), w.tail, 1, none)
 	if err != nil || len(places) == 0 {
-		return order{}, nil, err
+		return order{}, err
 	}
-	return places[0].order, nil, nil
+	return places[0].order, nil
 }
 
 // Position returns an upper bound of the leases up to and including this message.
@@ -141,7 +160,7 @@ func (s *Store) Position(ctx context.Context, id queue.ID) (int64, error) {
 	// Places of one queue are numbered together with those of all others, so their difference bounds from above how many
 	// stand between.
 	ahead := q.ready[r.Priority]
-	head, _, err := s.headOf(q, r.Priority)
+	head, err := s.headOf(q, r.Priority)
 	if err != nil {
 		return 0, err
 	}

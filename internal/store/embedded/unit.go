@@ -259,7 +259,7 @@ const (
 // keep puts a message into its window, with the record itself if it is small: what was just stored is what is most
 // likely leased next.
 func (s *Store) keep(w *window, e *entry) {
-	p := place{order: order{e.rec.Seq, e.rec.ID}}
+	p := place{order: order{e.rec.Seq, e.rec.ID}, readyAt: e.rec.UpdatedAt}
 	if e.size <= maxCachedRecord && s.cached+e.size <= maxCachedBytes && e.rec.Edited == nil {
 		p.rec, p.size = e.rec, e.size
 	}

@@ -3,6 +3,7 @@ package embedded
 import (
 	"bytes"
 	"slices"
+	"time"
 
 	"github.com/openhqm/openhqm/queue"
 )
@@ -39,8 +40,9 @@ func (o order) compare(p order) int {
 // place is one message of a line; with its record, if that was small enough to keep.
 type place struct {
 	order
-	rec  *queue.Record
-	size int64
+	rec     *queue.Record
+	size    int64
+	readyAt time.Time // when it became ready; zero if that was not read yet
 }
 
 func newWindow(keep int, empty bool) window { return window{keep: keep, complete: empty} }
