@@ -240,7 +240,7 @@ type QueueStats struct {
 type Counts struct {
 	Accepted                         int64 // messages ever enqueued or imported
 	Ready, Parked, Scheduled, Leased int64
-	Overdue                          int64 // of Scheduled: those whose time has come
+	Overdue                          int64 // of Scheduled: those whose time has come, before their deadline
 	Done, Dead, Cancelled, Expired   int64
 	Removed                          int64 // terminal ones that retention or purge removed, and purged waiting ones
 }

@@ -133,6 +133,14 @@ func scheduleScenarios() []scenario {
 			f.until(late, queue.Expired)
 			f.until(lost.Record.Message, queue.Ready)
 		}},
+		{name: "what expires before its time is not overdue", idle: true, run: func(f *fixture) {
+			f.message("orders", notBefore(3*moment), deadline(moment))
+			f.message("orders", notBefore(moment), deadline(2*moment))
+			f.pass(2 * moment)
+			f.counts("orders", queue.Counts{Accepted: 2, Scheduled: 2, Overdue: 1})
+			f.pass(2 * moment)
+			f.counts("orders", queue.Counts{Accepted: 2, Scheduled: 2, Overdue: 1})
+		}},
 	}
 }
 

@@ -24,7 +24,7 @@
 //	p name lane-name seq id     place of a parked record: its queue and lane
 //	l id                        place of a leased record
 //	d name id                   place of a dead record: its queue
-//	t time id                   timer of a record; the value is the queue of a scheduled one
+//	t time id                   timer of a record; the value is the queue of one that will be due
 //
 //	c name                      counters of a queue
 //	g name                      gate of a queue, JSON

@@ -114,9 +114,10 @@ func appendTimer(b []byte, r *queue.Record) []byte {
 	return append(appendTime(append(b, keyTimer), at), r.ID[:]...)
 }
 
-// timerValue is the queue of a scheduled record, so that overdue work can be counted without reading it; else empty.
+// timerValue is the queue of a scheduled record that becomes due before it expires, so that overdue work can be counted
+// without reading it; else empty.
 func timerValue(r *queue.Record) []byte {
-	if r.State == queue.Scheduled {
+	if r.State == queue.Scheduled && r.TimerAt().Equal(r.EligibleAt) && !r.Late(r.EligibleAt) {
 		return []byte(r.Queue)
 	}
 	return nil

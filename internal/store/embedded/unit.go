@@ -358,7 +358,7 @@ func (u *unit) writeKey(was, is *queue.Record, key func([]byte, *queue.Record) [
 	}
 	u.key = b[:0]
 	older, newer := b[:n], b[n:]
-	if string(older) == string(newer) {
+	if string(older) == string(newer) && (len(newer) == 0 || string(value(was)) == string(value(is))) {
 		return
 	}
 	if len(older) > 0 {

@@ -127,7 +127,7 @@ func (s *Store) Stats(context.Context) (queue.Stats, error) {
 func (s *Store) overdue(now time.Time) map[*line]int64 {
 	n := make(map[*line]int64)
 	s.alarms.due(now, func(a *alarm) {
-		if e := a.entry; e != nil && e.record.State == queue.Scheduled && !e.record.EligibleAt.After(now) {
+		if e := a.entry; e != nil && e.record.State == queue.Scheduled && !e.record.EligibleAt.After(now) && !e.record.Late(e.record.EligibleAt) {
 			n[e.line]++
 		}
 	})
