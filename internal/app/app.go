@@ -126,7 +126,7 @@ func New(ctx context.Context, c *config.Config, o Options) (app *App, err error)
 	a.gates = &gates{broker: a.broker, log: a.log, live: a.live.Load, wake: make(chan struct{}, 1)}
 
 	checks := []telemetry.Check{{Component: telemetry.ComponentQueue, Ask: observer.check(a.broker)}}
-	sources := telemetry.Sources{Stats: a.broker.Stats}
+	sources := telemetry.Sources{Stats: a.broker.Stats, Queues: a.live.queueNames}
 	if o.Role.worker() {
 		a.worker = newWorker(c, a)
 		checks = append(checks, telemetry.Check{Component: telemetry.ComponentQueue, Ask: a.workerCheck})

@@ -15,7 +15,7 @@ func TestWithoutAnEndpointIngressAnswersTheProbesItself(t *testing.T) {
 		t.Errorf("/health: %d %v", health.status, health.header)
 	}
 	mentions(t, health.body, `"status":"healthy"`, `"version":"1.2.3"`, `"queue":"healthy"`)
-	mentions(t, call(t, "GET", p.url+"/metrics", "").body, "openhqm_api_requests_total")
+	mentions(t, call(t, "GET", p.url+"/metrics", "").body, "openhqm_api_requests_total", `openhqm_queue_depth{queue_name="demo"} 0`)
 	for _, claim := range []string{"GET /health", "GET /metrics"} {
 		if claims := p.Report().Claims; !slices.Contains(claims, claim) {
 			t.Errorf("%v does not name %s", claims, claim)

@@ -17,6 +17,8 @@ const scrapeTimeout = 2 * time.Second
 // Sources are what gauges are read from at each scrape. A nil function leaves its gauges out.
 type Sources struct {
 	Stats func(context.Context) (queue.Stats, error)
+	// Queues returns the configured queues: their gauges are there, at zero, before the store knows the queue.
+	Queues func() []string
 	// Active returns how many deliveries this process works on, Slots how many it could.
 	Active func() int
 	Slots  func() int
@@ -36,7 +38,7 @@ func (m *Metrics) Watch(s Sources) {
 	simple(s.Slots, "openhqm_worker_slots", "Deliveries that this process could work on at once.")
 	simple(s.Held, "openhqm_api_held_requests", "Captured requests that wait for their answer with the connection open.")
 	if s.Stats != nil {
-		m.registry.MustRegister(newStatsCollector(s.Stats))
+		m.registry.MustRegister(newStatsCollector(s.Stats, s.Queues))
 	}
 }
 
@@ -44,18 +46,20 @@ func (m *Metrics) Watch(s Sources) {
 // openhqm_queue_accepted_total and openhqm_queue_removed_total do not start again at zero.
 type statsCollector struct {
 	stats  func(context.Context) (queue.Stats, error)
+	queues func() []string // nil: only those of the store
 	errors prometheus.Counter
 
 	depth, oldest, inFlight, reserved, drift, messages, holds, accepted, removed, bytes *prometheus.Desc
 }
 
-func newStatsCollector(stats func(context.Context) (queue.Stats, error)) *statsCollector {
+func newStatsCollector(stats func(context.Context) (queue.Stats, error), queues func() []string) *statsCollector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help, labels, nil)
 	}
 	const queueName = "queue_name"
 	return &statsCollector{
-		stats: stats,
+		stats:  stats,
+		queues: queues,
 		errors: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "openhqm_queue_stats_errors_total",
 			Help: "Scrapes without queue gauges, because the store did not give its counters.",
@@ -98,7 +102,7 @@ func (c *statsCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	gauge(c.bytes, float64(stats.Bytes))
-	for i, name := range slices.Sorted(maps.Keys(stats.Queues)) {
+	for i, name := range c.names(stats) {
 		if i == MaxQueues {
 			break
 		}
@@ -117,6 +121,16 @@ func (c *statsCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(c.accepted, prometheus.CounterValue, float64(q.Accepted), name)
 		ch <- prometheus.MustNewConstMetric(c.removed, prometheus.CounterValue, float64(q.Removed), name)
 	}
+}
+
+// names returns the queues that are configured and those that the store knows, sorted.
+func (c *statsCollector) names(stats queue.Stats) []string {
+	names := slices.Collect(maps.Keys(stats.Queues))
+	if c.queues != nil {
+		names = append(names, c.queues()...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func oldestAge(q queue.QueueStats, now time.Time) float64 {

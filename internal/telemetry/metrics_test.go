@@ -207,6 +207,26 @@ func TestQueuesBeyondTheLimitShareOneLabel(t *testing.T) {
 	}
 }
 
+func TestAConfiguredQueueHasItsGaugesBeforeItsFirstMessage(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	m := NewMetrics(registry)
+	m.Watch(Sources{
+		Stats: func(context.Context) (queue.Stats, error) {
+			return queue.Stats{Queues: map[string]queue.QueueStats{"used": {Counts: queue.Counts{Accepted: 1, Ready: 1}}}}, nil
+		},
+		Queues: func() []string { return []string{"used", "fresh"} },
+	})
+	w := httptest.NewRecorder()
+	MetricsHandler(registry).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{`openhqm_queue_depth{queue_name="fresh"} 0`, `openhqm_queue_depth{queue_name="used"} 1`,
+		`openhqm_queue_oldest_age_seconds{queue_name="fresh"} 0`, `openhqm_queue_messages{queue_name="fresh",state="dead"} 0`,
+		`openhqm_queue_accepted_total{queue_name="fresh"} 0`} {
+		if strings.Count(w.Body.String(), line+"\n") != 1 {
+			t.Errorf("want one line %s in:\n%s", line, w.Body)
+		}
+	}
+}
+
 func TestAScrapeWithoutAStoreServesTheRest(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	m := NewMetrics(registry)
