@@ -126,7 +126,7 @@ type Endpoint struct {
 	Rate Rate `yaml:"rate"`
 	// Calls that may start at once after a pause, within `rate`.
 	Burst int `yaml:"burst" min:"1" max:"1000000"`
-	// May a request name this endpoint (the OpenHQM-Endpoint field, `metadata.endpoint`)? `false`: routes only.
+	// May a request name this endpoint (the OpenHQM-Endpoint field, `metadata.endpoint`)? `false`: no request goes to it.
 	Selectable bool `yaml:"selectable"`
 
 	// Client certificates, own authorities and pinned names.

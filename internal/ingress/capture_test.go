@@ -259,7 +259,8 @@ func TestAChunkedBodyOverTheLimitIs413AndNothingStays(t *testing.T) {
 func TestWithoutADefaultTheAnswerNamesTheWaysToChoose(t *testing.T) {
 	other := ingress.Target{Name: "b", Queue: "b", Selectable: true}
 	f := start(t, setup{none: true, targets: []ingress.Target{app(), other}})
-	wantProblem(t, f.send(t, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"), http.StatusNotFound, "unknown-endpoint", `["app","b"]`, "OpenHQM-Endpoint", "route", "submit")
+	wantProblem(t, f.send(t, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"), http.StatusNotFound, "unknown-endpoint", `["app","b"]`,
+		"choose one with the OpenHQM-Endpoint header, or metadata.endpoint of a submit, or set proxy.default_endpoint")
 	if a := f.send(t, "GET / HTTP/1.1\r\nHost: h\r\nOpenHQM-Endpoint: b\r\n"+async+"\r\n"); a.status != http.StatusAccepted {
 		t.Errorf("status %d: %s", a.status, a.body)
 	}

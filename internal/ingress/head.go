@@ -84,7 +84,7 @@ func (h *Handler) unknownEndpoint(why string) *reply.Problem {
 		known = "there are " + strings.Join(names, ", ")
 	}
 	problem := reply.NewProblem(reply.KindUnknownEndpoint, why+"; "+known+
-		"; choose one with a route, the OpenHQM-Endpoint header, or metadata.endpoint of a submit, or set proxy.default_endpoint")
+		"; choose one with the OpenHQM-Endpoint header, or metadata.endpoint of a submit, or set proxy.default_endpoint")
 	problem.Members = map[string]any{"endpoints": names}
 	return problem
 }
