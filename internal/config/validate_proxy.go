@@ -34,6 +34,8 @@ func (k *checker) proxy() {
 		}
 	}
 	switch {
+	case p.Enabled && len(names) == 0 && k.failed["proxy.default_endpoint"]:
+		// Once that is right, there is an endpoint.
 	case p.Enabled && len(names) == 0:
 		k.wrong("proxy.enabled", "is true, but no endpoint is configured; set proxy.default_endpoint to a URL, or proxy.endpoints")
 	case !p.Enabled && len(names) > 0:
@@ -44,14 +46,29 @@ func (k *checker) proxy() {
 }
 
 func (k *checker) unknownDefault(name string, names []string) {
-	hint := "no endpoint is configured; give a URL such as http://localhost:8080"
+	near, shown := nearestWord(names, name), URL(name).String()
+	if near == "" && hasPort(name) {
+		near = URL("http://" + name).String() // which masks what a URL without a scheme cannot
+		shown = strings.TrimPrefix(near, "http://")
+	}
+	hint := "no endpoint is configured"
 	if len(names) > 0 {
 		hint = "configured are " + strings.Join(names, ", ")
-		if near := nearestWord(names, name); near != "" {
-			hint += "; did you mean " + near + "?"
-		}
 	}
-	k.wrong("proxy.default_endpoint", "%q is neither a configured endpoint nor a URL; %s", URL(name).String(), hint)
+	switch {
+	case near != "":
+		hint += "; did you mean " + near + "?"
+	case len(names) == 0:
+		hint += "; give a URL such as http://localhost:8080"
+	}
+	k.wrong("proxy.default_endpoint", "%q is neither a configured endpoint nor a URL; %s", shown, hint)
+}
+
+// hasPort tells whether text is a URL that only lacks its scheme: host:port, and maybe a path.
+func hasPort(text string) bool {
+	authority, _, _ := strings.Cut(text, "/")
+	host, port, err := net.SplitHostPort(authority)
+	return err == nil && validHost(host) && validPort(port)
 }
 
 func (k *checker) endpoint(name string) {
