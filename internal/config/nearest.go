@@ -6,7 +6,7 @@ import (
 )
 
 // nearestKey returns the full path of the key a user most likely meant by name below prefix, whose struct type is t: a
-// sibling spelled nearly so, else a key spelled so elsewhere, else "".
+// sibling spelled nearly so, else a key spelled so where it may well have been meant, else "".
 func nearestKey(t reflect.Type, prefix, name string) string {
 	best, bestDistance := "", limit(name)+1
 	for f := range fieldsOf(t) {
@@ -17,13 +17,24 @@ func nearestKey(t reflect.Type, prefix, name string) string {
 	if best != "" {
 		return best
 	}
+	elsewhere := ""
+	section, _, _ := strings.Cut(prefix, ".")
 	for _, k := range schema() {
-		if keyOf(k.field) == strings.ToLower(name) && !strings.Contains(k.path, placeholder) {
+		family, below, _ := strings.Cut(k.path, ".")
+		switch {
+		case keyOf(k.field) != strings.ToLower(name) || below == "" || strings.Contains(k.path, placeholder):
+		case family == section:
 			return k.path
+		case elsewhere == "" && (prefix == "" && !strings.Contains(below, ".") || holdsSections(k.field.Type)):
+			elsewhere = k.path
 		}
 	}
-	return ""
+	return elsewhere
 }
+
+// holdsSections tells the keys that mean the same wherever they are written. A single value does not: the mode or the host
+// of another section is something else.
+func holdsSections(t reflect.Type) bool { return t.Kind() == reflect.Map && isSection(t.Elem()) }
 
 // nearestWord returns the one of words most like s, or "".
 func nearestWord(words []string, s string) string {
