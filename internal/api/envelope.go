@@ -129,7 +129,7 @@ type jsonError struct {
 }
 
 func (e *jsonError) Error() string {
-	return fmt.Sprintf("the body is not a JSON object as POST /submit needs it: %s (near byte %d)", e.detail, e.offset)
+	return fmt.Sprintf("the body is not a JSON object as a submit needs it: %s (near byte %d)", e.detail, e.offset)
 }
 
 // payloadBody returns the payload as the body to deliver, byte for byte as it stands in the envelope.

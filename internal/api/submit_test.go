@@ -123,7 +123,7 @@ func TestRefusedSubmitStoresNothing(t *testing.T) {
 		"empty":                     {"", 400, "bad-json", "too early", ""},
 		"not JSON":                  {"payload=1", 400, "bad-json", "near byte", ""},
 		"cut":                       {`{"payload":{"a":`, 400, "bad-json", "too early", ""},
-		"an array":                  {`[]`, 400, "bad-json", "object", ""},
+		"an array":                  {`[]`, 400, "bad-json", "as a submit needs it", ""},
 		"something behind":          {`{"payload":1} {}`, 400, "bad-json", "follows", ""},
 		"a stray comma":             {`{"payload":1,}`, 400, "bad-json", "near byte", ""},
 		"no payload":                {`{"Payload":1}`, 400, "invalid-message", "missing", "#/payload"},
