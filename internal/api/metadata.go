@@ -53,7 +53,7 @@ func pointer(names ...string) string {
 	return b.String()
 }
 
-// maxSeconds bounds durations that come as numbers.
+// maxSeconds bounds durations: ten years.
 const maxSeconds = 10 * 366 * 24 * 3600
 
 // readMetadata reads the members it knows. Null, for the whole or for a member, is as if it were missing.
@@ -83,7 +83,7 @@ func readMetadata(raw json.RawMessage) (metadata, memberErrors) {
 	})
 	read("timeout", func(v json.RawMessage) (err error) {
 		if m.timeout, err = readSeconds(v); err != nil || m.timeout <= 0 {
-			return errors.New("want seconds above 0, as a number or as text such as \"30s\": the bound on one attempt")
+			return fmt.Errorf("want seconds above 0, at most %d (ten years), as a number or as text such as \"30s\": the bound on one attempt", maxSeconds)
 		}
 		return nil
 	})
@@ -113,7 +113,7 @@ func readMetadata(raw json.RawMessage) (metadata, memberErrors) {
 	})
 	read("delay", func(v json.RawMessage) (err error) {
 		if m.delay, err = readSeconds(v); err != nil || m.delay < 0 {
-			return errors.New("want seconds of 0 or more, as a number or as text such as \"10m\"")
+			return fmt.Errorf("want seconds of 0 or more, at most %d (ten years), as a number or as text such as \"10m\"", maxSeconds)
 		}
 		return nil
 	})
@@ -138,7 +138,11 @@ func readSeconds(v json.RawMessage) (time.Duration, error) {
 		if err := json.Unmarshal(v, &text); err != nil {
 			return 0, err
 		}
-		return time.ParseDuration(text)
+		d, err := time.ParseDuration(text)
+		if err != nil || d > maxSeconds*time.Second {
+			return 0, errors.New("not a duration up to the bound")
+		}
+		return d, nil
 	}
 	seconds, err := strconv.ParseFloat(string(v), 64)
 	if err != nil || seconds > maxSeconds || seconds < -maxSeconds {
