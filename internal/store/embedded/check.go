@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sort"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -54,6 +55,9 @@ func check(fs vfs.FS, dir string) (Report, error) {
 	exists, err := inspect(fs, dir)
 	if err != nil {
 		return report, err
+	}
+	if _, err := fs.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return report, fmt.Errorf("directory %s does not exist; name the one of queue.embedded.dir", dir)
 	}
 	if !exists {
 		return report, fmt.Errorf("%s holds no store", dir)
