@@ -32,7 +32,7 @@ func (h *Handler) capture(w http.ResponseWriter, r *http.Request, c *call) (queu
 		Header: captureFields(r.Header, trusted),
 	}
 	if len(r.Header["Prefer"]) > 0 && (c.prefer.async || c.prefer.hasWait) {
-		if rest := withoutConsumed(r.Header["Prefer"]); rest != nil {
+		if rest := c.prefer.withoutConsumed(r.Header["Prefer"]); rest != nil {
 			request.Header["Prefer"] = rest
 		} else {
 			delete(request.Header, "Prefer")

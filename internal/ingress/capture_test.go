@@ -98,6 +98,11 @@ func TestCaptureKeepsWhatTheClientSent(t *testing.T) {
 			method: "GET", target: "/x", host: "h", header: http.Header{"Prefer": {`return=minimal, x="a, wait=1"`, "handling=lenient"}},
 		},
 		{
+			name:   "a preference that is malformed stays",
+			raw:    "GET /x HTTP/1.1\r\nHost: h\r\nPrefer: respond-async, wait=x\r\n\r\n",
+			method: "GET", target: "/x", host: "h", header: http.Header{"Prefer": {"wait=x"}},
+		},
+		{
 			name:   "HTTP/1.0",
 			raw:    "POST /x HTTP/1.0\r\nHost: h\r\n" + async + "Content-Length: 3\r\nConnection: keep-alive\r\n\r\nold",
 			method: "POST", target: "/x", host: "h", header: http.Header{}, body: "old", closes: true,

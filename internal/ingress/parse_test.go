@@ -20,8 +20,11 @@ func TestPreferIsReadAsTheStandardSays(t *testing.T) {
 		{[]string{"WAIT = 10 ; a"}, preferences{hasWait: true, wait: 10 * time.Second}, nil},
 		{[]string{`wait="10"`}, preferences{hasWait: true, wait: 10 * time.Second}, nil},
 		{[]string{"wait=1", "respond-async, wait=2"}, preferences{async: true, hasWait: true, wait: time.Second}, nil},
-		{[]string{"wait=x, wait=2"}, preferences{}, nil},
-		{[]string{"wait=-1"}, preferences{}, nil},
+		{[]string{"wait=x, wait=2"}, preferences{}, []string{"wait=x, wait=2"}},
+		{[]string{"wait=-1"}, preferences{}, []string{"wait=-1"}},
+		{[]string{"respond-async, wait=x", "wait=2"}, preferences{async: true}, []string{"wait=x", "wait=2"}},
+		{[]string{"wait=1, wait=x"}, preferences{hasWait: true, wait: time.Second}, nil},
+		{[]string{"respond-async, wait=99999999999999999999"}, preferences{async: true, hasWait: true, wait: maxPreferred}, nil},
 		{[]string{"wait=99999999999999999999"}, preferences{hasWait: true, wait: maxPreferred}, nil},
 		{[]string{"return=minimal", "wait=1, handling=strict; q=\"a,b\""}, preferences{hasWait: true, wait: time.Second},
 			[]string{"return=minimal", `handling=strict; q="a,b"`}},
@@ -33,7 +36,7 @@ func TestPreferIsReadAsTheStandardSays(t *testing.T) {
 		if got := readPreferences(test.lines); got != test.want {
 			t.Errorf("%q: %+v, want %+v", test.lines, got, test.want)
 		}
-		if got := withoutConsumed(test.lines); !slices.Equal(got, test.rest) {
+		if got := test.want.withoutConsumed(test.lines); !slices.Equal(got, test.rest) {
 			t.Errorf("%q: %q stays, want %q", test.lines, got, test.rest)
 		}
 	}
@@ -48,7 +51,7 @@ func FuzzPrefer(f *testing.F) {
 		if read.wait < 0 || read.wait > maxPreferred || !read.hasWait && read.wait != 0 {
 			t.Errorf("%q: %+v", line, read)
 		}
-		rest := withoutConsumed([]string{line})
+		rest := read.withoutConsumed([]string{line})
 		if again := readPreferences(rest); again != (preferences{}) {
 			t.Errorf("%q: %q is still obeyed as %+v", line, rest, again)
 		}

@@ -49,15 +49,16 @@ func deltaSeconds(s string) (time.Duration, bool) {
 }
 
 // withoutConsumed returns the Prefer lines without the preferences that OpenHQM obeyed, so that the endpoint does not
-// obey them once more; nil if none is left. What remains stays as it was written.
-func withoutConsumed(lines []string) []string {
+// obey them once more; nil if none is left. What remains stays as it was written, a malformed wait too: Prefer is
+// end-to-end (RFC 7240 2). Repeats of an obeyed preference go with it, else the endpoint would take the second for the first.
+func (p *preferences) withoutConsumed(lines []string) []string {
 	var kept []string
 	for _, line := range lines {
 		var rest []string
 		consumed := false
 		for item := range splitList(line) {
 			name, _ := preference(item)
-			if strings.EqualFold(name, "respond-async") || strings.EqualFold(name, "wait") {
+			if p.async && strings.EqualFold(name, "respond-async") || p.hasWait && strings.EqualFold(name, "wait") {
 				consumed = true
 			} else if item != "" {
 				rest = append(rest, item)
