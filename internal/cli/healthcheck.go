@@ -7,10 +7,12 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/openhqm/openhqm/client"
 )
 
 type healthcheckCommand struct {
-	operator
+	admin
 	Timeout time.Duration `default:"3s" help:"Give up after so long."`
 }
 
@@ -18,9 +20,9 @@ type healthcheckCommand struct {
 func (c *healthcheckCommand) Run(ctx context.Context, env *Environment) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	_, origin, err := c.client(env)
-	if err != nil {
-		return err
+	origin := c.origin(env)
+	if _, err := client.NewAdmin(origin.address, client.Options{}); err != nil {
+		return origin.wrong(err)
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(origin.address, "/")+"/readyz", nil)
 	if err != nil {

@@ -24,11 +24,16 @@ type producer struct {
 	Prefix string `placeholder:"PATH" help:"Prefix of the server's own calls (server.api_prefix); else OPENHQM_SERVER__API_PREFIX, else /api/v1."`
 }
 
+// admin is where the admin listener is.
+type admin struct {
+	AdminURL string `name:"admin-url" placeholder:"URL" help:"Address of the admin listener; else OPENHQM_ADMIN_URL, else the port OPENHQM_ADMIN__PORT of this machine, else http://localhost:8001."`
+}
+
 // operator is what the commands of operators have in common.
 type operator struct {
-	AdminURL string `name:"admin-url" placeholder:"URL" help:"Address of the admin listener; else OPENHQM_ADMIN_URL, else the port OPENHQM_ADMIN__PORT of this machine, else http://localhost:8001."`
-	Token    string `placeholder:"TOKEN" help:"Operators' token (auth.admin_token); better in OPENHQM_ADMIN_TOKEN."`
-	Prefix   string `placeholder:"PATH" help:"Prefix of the server's own calls (server.api_prefix); else OPENHQM_SERVER__API_PREFIX, else /api/v1."`
+	admin
+	Token  string `placeholder:"TOKEN" help:"Operators' token (auth.admin_token); better in OPENHQM_ADMIN_TOKEN."`
+	Prefix string `placeholder:"PATH" help:"Prefix of the server's own calls (server.api_prefix); else OPENHQM_SERVER__API_PREFIX, else /api/v1."`
 }
 
 func (p producer) client(env *Environment) (*client.Client, origin, error) {
@@ -38,8 +43,12 @@ func (p producer) client(env *Environment) (*client.Client, origin, error) {
 	return c, o, o.wrong(err)
 }
 
+func (a admin) origin(env *Environment) origin {
+	return firstOf(a.AdminURL, "--admin-url", env.Getenv("OPENHQM_ADMIN_URL"), "OPENHQM_ADMIN_URL", beside(env, "ADMIN", defaultAdminURL))
+}
+
 func (p operator) client(env *Environment) (*client.Admin, origin, error) {
-	o := firstOf(p.AdminURL, "--admin-url", env.Getenv("OPENHQM_ADMIN_URL"), "OPENHQM_ADMIN_URL", beside(env, "ADMIN", defaultAdminURL))
+	o := p.origin(env)
 	token := p.Token
 	if token == "" {
 		token = env.Getenv("OPENHQM_ADMIN_TOKEN")
