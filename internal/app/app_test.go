@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -261,6 +262,20 @@ func TestTheReportShowsHowToChooseWhereThereIsNoDefault(t *testing.T) {
 			t.Errorf("the report does not say %q:\n%s", want, text)
 		}
 	}
+}
+
+func TestTheRecordOfTheStartHasTheAddressesAsTheyAreBound(t *testing.T) {
+	c := load(t, "")
+	c.Server.Host = "0.0.0.0"
+	r := start(t, c, Options{}).Report()
+	var log bytes.Buffer
+	r.Log(slog.New(slog.NewJSONHandler(&log, nil)))
+	_, port, _ := net.SplitHostPort(r.Ingress.Host)
+	if every := regexp.MustCompile(`"ingress":"(0\.0\.0\.0|\[::\]):` + port + `"`); !every.MatchString(log.String()) {
+		t.Errorf("want %s in %s", every, log.String())
+	}
+	mentions(t, log.String(), `"admin":"127.0.0.1:`, "http://localhost:"+port+"/orders")
+	mentions(t, r.Text(), "http://localhost:"+port+" (on every interface)")
 }
 
 func TestTheReportSaysWhatAPersonWantsToKnow(t *testing.T) {

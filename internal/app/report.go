@@ -31,6 +31,7 @@ type Report struct {
 // Address is where a listener is reached.
 type Address struct {
 	Host  string // host:port for a client on this machine
+	Bound string // host:port as it is bound, such as [::]:8000 for every interface
 	Every bool   // it listens on every interface
 }
 
@@ -94,8 +95,8 @@ func (r Report) Log(log *slog.Logger) {
 	log.LogAttrs(context.Background(), slog.LevelInfo, "started",
 		slog.String(telemetry.KeyVersion, r.Version),
 		slog.String(telemetry.KeyRole, string(r.Role)),
-		slog.String("ingress", r.Ingress.Host),
-		slog.String("admin", r.Admin.Host),
+		slog.String("ingress", r.Ingress.Bound),
+		slog.String("admin", r.Admin.Bound),
 		slog.Any("claims", r.Claims),
 		slog.String("default", r.Default),
 		slog.Any("endpoints", r.Others),
@@ -189,10 +190,10 @@ func (a *App) Report() Report {
 func reachable(address net.Addr) Address {
 	own, ok := address.(*net.TCPAddr)
 	if !ok {
-		return Address{Host: address.String()}
+		return Address{Host: address.String(), Bound: address.String()}
 	}
 	if own.IP.IsUnspecified() {
-		return Address{Host: net.JoinHostPort("localhost", strconv.Itoa(own.Port)), Every: true}
+		return Address{Host: net.JoinHostPort("localhost", strconv.Itoa(own.Port)), Bound: own.String(), Every: true}
 	}
-	return Address{Host: own.String()}
+	return Address{Host: own.String(), Bound: own.String()}
 }
