@@ -1,0 +1,3 @@
+module github.com/openhqm/openhqm/test/chaos
+
+go 1.26.0
