@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/openhqm/openhqm/test/chaos/history"
+)
+
+const (
+	smallDisk = "size=384m"
+	// leaveFree is what a full disk has left: less than the product's low-water mark, enough for what runs.
+	leaveFree = 8 << 20
+	// refusals are how many submits have to be refused for the disk to have been full.
+	refusals = 20
+)
+
+// mountSmall mounts a small file system, and returns what unmounts it.
+func mountSmall(dir string) (unmount func(), err error) {
+	if err := syscall.Mount("chaos", dir, "tmpfs", 0, smallDisk); err != nil {
+		return nil, fmt.Errorf("mount a tmpfs on %s: %w", dir, err)
+	}
+	return func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			fmt.Printf("  unmount %s: %v\n", dir, err)
+		}
+	}, nil
+}
+
+// fillDisk fills the disk, waits until submits are refused for it, and makes room again.
+func (r *run) fillDisk() error {
+	before := r.producer.disk.Load()
+	over := r.faults.begin(history.Disk, r.service.inFlight.Load())
+	filler := filepath.Join(r.place, "filler")
+	if err := fill(filler); err != nil {
+		return err
+	}
+	for limit := time.Now().Add(20 * time.Second); r.producer.disk.Load() < before+refusals; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(limit) {
+			return errors.New("submits are not refused within 20 s")
+		}
+	}
+	if err := os.Remove(filler); err != nil {
+		return err
+	}
+	over()
+	return nil
+}
+
+// fill writes a file until only leaveFree bytes are free beside it.
+func fill(path string) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	chunk := make([]byte, 1<<20)
+	for {
+		var fs syscall.Statfs_t
+		if err := syscall.Statfs(path, &fs); err != nil {
+			return err
+		}
+		free := int64(fs.Bavail) * fs.Bsize
+		if free <= leaveFree {
+			return nil
+		}
+		if _, err := io.WriteString(file, string(chunk[:min(free-leaveFree, int64(len(chunk)))])); err != nil {
+			return err
+		}
+	}
+}

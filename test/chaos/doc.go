@@ -1,0 +1,24 @@
+// Command chaos drives the built binary from outside, does to it what production will, and judges what came of it.
+//
+// # Guarantees
+//
+//  1. It imports nothing of the product: what it knows of it is HTTP, signals and the command line.
+//  2. The load is open: requests start when they are due, however the product fares.
+//  3. The endpoint logs an arrival before it answers it; the log outlives the product, which is all that is ever killed.
+//  4. The verdict is a pure function of the log (package check): `chaos -judge LOG` gives it again.
+//  5. Everything drawn is drawn from the seed that is printed. What the product and the machine do in between is not.
+//
+// # Runs
+//
+//   - storm: kill -9 at random, messages whose arrival kills the process, SIGSTOP for longer than a lease, SIGTERM while
+//     requests still come in, and outages of the endpoint in four forms, in an order drawn from the seed.
+//   - disk: the disk under the store fills up and empties again; needs root, for a small tmpfs.
+//   - small: the process has little memory and CPU, is killed and told to stop; needs root, for its cgroup.
+//
+// A run ends with the status and two fetches of every accepted message, a SIGTERM, and `openhqm store check`.
+//
+// # Not here
+//
+// A kill -9 does not take the page cache away, so what is written and not synced is not missed here: that is what the
+// crash tests of the store do, on a file system that forgets it.
+package main

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/openhqm/openhqm/test/chaos/check"
+)
+
+// options are what the command line sets.
+type options struct {
+	messages, kills, rounds int
+	rate                    float64
+	seed                    uint64
+	binary, dir, runs       string
+	keep                    bool
+}
+
+func main() {
+	var o options
+	var judge string
+	flag.IntVar(&o.messages, "messages", 100_000, "accepted requests of the storm")
+	flag.IntVar(&o.kills, "kills", 50, "kill -9 of the storm, at random")
+	flag.IntVar(&o.rounds, "rounds", 3, "times each other kind of fault is made")
+	flag.Float64Var(&o.rate, "rate", 500, "requests a second of the storm")
+	flag.Uint64Var(&o.seed, "seed", 0, "seed of everything that is drawn (0: a new one)")
+	flag.StringVar(&o.binary, "binary", "", "the product (empty: it is built)")
+	flag.StringVar(&o.dir, "dir", "", "directory of logs and data (empty: a new one, removed after valid runs)")
+	flag.StringVar(&o.runs, "runs", "storm,disk,small", "which runs to make")
+	flag.BoolVar(&o.keep, "keep", false, "keep logs and data of valid runs too")
+	flag.StringVar(&judge, "judge", "", "judge this log of a run of the same options again, and do nothing else")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fail(fmt.Errorf("unexpected argument %q", flag.Arg(0)))
+	}
+	if judge != "" {
+		again(judge, o)
+		return
+	}
+	valid, err := chaos(o)
+	if err != nil {
+		fail(err)
+	}
+	if !valid {
+		os.Exit(1)
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "chaos:", err)
+	os.Exit(2)
+}
+
+// chaos makes the runs, and reports whether all of them are valid.
+func chaos(o options) (valid bool, err error) {
+	if o.seed == 0 {
+		o.seed = rand.Uint64() >> 16 // short enough to be typed
+	}
+	if o.dir == "" {
+		if o.dir, err = os.MkdirTemp("", "openhqm-chaos-"); err != nil {
+			return false, err
+		}
+	}
+	if o.binary == "" {
+		o.binary = filepath.Join(o.dir, "openhqm")
+		if err := build(o.binary); err != nil {
+			return false, err
+		}
+	}
+	fmt.Printf("seed %d\n", o.seed)
+	valid = true
+	for _, name := range strings.Split(o.runs, ",") {
+		s, err := o.scenario(name)
+		if err != nil {
+			return false, err
+		}
+		if s.without != "" {
+			fmt.Printf("\n== %s is LEFT OUT: %s\n", name, s.without)
+			continue
+		}
+		fmt.Printf("\n== %s\n", name)
+		report, err := s.run(o)
+		if err != nil {
+			return false, fmt.Errorf("%s: %w; logs and data are in %s", name, err, o.dir)
+		}
+		if err := show(report); err != nil {
+			return false, err
+		}
+		valid = valid && report.Valid
+	}
+	if valid && !o.keep {
+		return true, os.RemoveAll(o.dir)
+	}
+	fmt.Printf("\nlogs and data are in %s; the seed was %d\n", o.dir, o.seed)
+	return valid, nil
+}
+
+func show(report *check.Report) error {
+	if err := report.JSON(os.Stdout); err != nil {
+		return err
+	}
+	return report.Table(os.Stdout)
+}
+
+// build builds the product of the repository that this module lies in.
+func build(binary string) error {
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "./cmd/openhqm")
+	cmd.Dir = filepath.Join("..", "..")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return nil
+}
