@@ -65,6 +65,8 @@ func chaos(o options) (valid bool, err error) {
 		if o.dir, err = os.MkdirTemp("", "openhqm-chaos-"); err != nil {
 			return false, err
 		}
+	} else if err := os.MkdirAll(o.dir, 0o755); err != nil {
+		return false, err
 	}
 	if o.binary == "" {
 		o.binary = filepath.Join(o.dir, "openhqm")

@@ -104,6 +104,9 @@ func TestCheckFlagsEveryKindOfFault(t *testing.T) {
 		{"a second arrival that nothing explains", "duplicates without a fault", join(story{
 			invoke(1, 1, "PUT"), accept(2, 1), arrive(3, 1, 1, 1, "PUT"), leave(50, 1, 200),
 			arrive(60, 1, 2, 2, "PUT"), leave(90, 2, 200)}, ended(100, 1, 2))},
+		{"a second arrival long after a kill", "duplicates without a fault", join(story{
+			invoke(1, 1, "PUT"), accept(2, 1), begin(20, 1, history.Kill), over(30, 1, history.Kill), arrive(510, 1, 1, 1, "PUT"), leave(550, 1, 200),
+			arrive(600, 1, 2, 2, "PUT"), leave(650, 2, 200)}, ended(700, 1, 2))},
 		{"a second arrival at a SIGTERM, which explains none", "duplicates without a fault", join(story{
 			invoke(1, 1, "PUT"), accept(2, 1), arrive(3, 1, 1, 1, "PUT"), begin(20, 1, history.Term), leave(50, 1, 200),
 			over(500, 1, history.Term), arrive(600, 1, 2, 2, "PUT"), leave(650, 2, 200)}, ended(700, 1, 2))},
@@ -141,6 +144,9 @@ func TestCheckAllowsWhatFaultsExplain(t *testing.T) {
 		{"a repeatable request that a kill cut", join(story{
 			invoke(1, 1, "PUT"), accept(2, 1), arrive(3, 1, 1, 1, "PUT"), begin(20, 1, history.Kill), left(21, 1, history.Cut),
 			over(500, 1, history.Kill), arrive(510, 1, 2, 2, "PUT"), leave(550, 2, 200)}, ended(600, 1, 2))},
+		{"a request on the wire when the process was killed", join(story{
+			invoke(1, 1, "PUT"), accept(2, 1), begin(20, 1, history.Kill), over(30, 1, history.Kill), arrive(40, 1, 1, 1, "PUT"),
+			left(41, 1, history.Cut), arrive(510, 1, 2, 2, "PUT"), leave(550, 2, 200)}, ended(600, 1, 2))},
 		{"an unsafe one that a kill cut", story{
 			invoke(1, 1, "POST"), accept(2, 1), arrive(3, 1, 1, 1, "POST"), begin(20, 1, history.Kill), left(21, 1, history.Cut),
 			over(500, 1, history.Kill), status(600, 1, "FAILED", "unknown_outcome", 3), read(601, 1, 504, "p"), read(602, 1, 504, "p")}},

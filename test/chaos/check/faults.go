@@ -21,6 +21,8 @@ const (
 	settleWithin = int64(time.Second)
 	// flyingWithin is how long after its answer a call is counted among those in flight at a fault.
 	flyingWithin = int64(250 * time.Millisecond)
+	// onTheWire is how long after the end of a process the endpoint may take to see what was sent before.
+	onTheWire = int64(50 * time.Millisecond)
 )
 
 // readFaults returns the faults in the order of their beginning.
@@ -52,11 +54,17 @@ func (f *fault) window() {
 	switch f.event.Fault {
 	case history.Kill, history.Poison:
 		f.excuses = true
+		f.until(onTheWire)
 	case history.Stop, history.Pause:
 		f.excuses = true
-		if f.to = f.over; f.over < math.MaxInt64-settleWithin {
-			f.to += settleWithin
-		}
+		f.until(settleWithin)
+	}
+}
+
+// until lets the window end so long after the fault is over.
+func (f *fault) until(after int64) {
+	if f.to = f.over; f.over < math.MaxInt64-after {
+		f.to += after
 	}
 }
 
