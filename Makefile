@@ -13,6 +13,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X github.com/openhqm/openhqm/internal/cli.version=$(VERSION)
 
 KILLS ?= 100
+CHAOS ?= -messages 20000 -kills 15
 BENCH ?= all
 
 # Packages whose tests also run under the race detector in `make test`: both
@@ -40,6 +41,7 @@ build: ## build ./bin/openhqm, one static file
 test: ## run every test, then the stores and the end-to-end tests again under the race detector (needs a C compiler; said when missing)
 	$(GO) test -timeout 20m $$($(GO) list ./... | grep -v '/test/kill$$')
 	$(GO) test -timeout 20m -v ./test/kill
+	cd test/chaos && $(GO) test ./...
 	@if ! command -v $$($(GO) env CC) >/dev/null 2>&1; then \
 		echo "make test: no C compiler, so the race detector could not run; install gcc and run: make race"; \
 	else $(MAKE) --no-print-directory race; fi
@@ -55,6 +57,7 @@ lint: ## check formatting, go vet, staticcheck and that go.mod is tidy
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
 	$(GO) mod tidy -diff
+	cd test/chaos && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./... && $(GO) mod tidy -diff
 
 .PHONY: fmt
 fmt: ## format every Go file
@@ -63,6 +66,14 @@ fmt: ## format every Go file
 .PHONY: kill-test
 kill-test: ## kill the binary 100 times under load (KILLS=n) and count what was lost or doubled: nothing
 	KILLS=$(KILLS) $(GO) test -count=1 -timeout 60m -v ./test/kill
+
+.PHONY: chaos
+chaos: ## drive the binary from outside through kills, stops, outages and full disks and judge the log (CHAOS="-seed 7 -runs storm"; minutes)
+	cd test/chaos && $(GO) run . $(CHAOS)
+
+.PHONY: chaos-full
+chaos-full: ## the same with 100,000 messages and 50 kills
+	$(MAKE) --no-print-directory chaos CHAOS=
 
 .PHONY: bench
 bench: ## measure the figures of bench/RESULTS.md, each beside its comparison (takes long; BENCH="p1 p3" for some)
