@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -69,7 +68,7 @@ func fill(path string) error {
 		if free <= leaveFree {
 			return nil
 		}
-		if _, err := io.WriteString(file, string(chunk[:min(free-leaveFree, int64(len(chunk)))])); err != nil {
+		if _, err := file.Write(chunk[:min(free-leaveFree, int64(len(chunk)))]); err != nil {
 			return err
 		}
 	}
