@@ -7,8 +7,15 @@ import (
 
 // Gate is what limits the deliveries of one queue over all workers and pass-through calls. It is durable.
 type Gate struct {
-	Holds  map[HoldReason]Hold // while any of them stands, nothing is leased
-	Limits Limits
+	Holds    map[HoldReason]Hold // while any of them stands, nothing is leased
+	Limits   Limits
+	Recovery Recovery
+}
+
+// Recovery is how far an endpoint has come back since its breaker opened. The zero value: it is not recovering.
+type Recovery struct {
+	Since     time.Time // when the breaker opened, by the store's clock
+	MaxLeased int       // leases and reservations at once, beside Limits.MaxLeased; 0: it is not recovering
 }
 
 // Limits bound the rate and number of deliveries of one queue. Zero values do not limit.
@@ -49,6 +56,7 @@ type GateChange struct {
 	Hold    []HoldChange
 	Release []HoldReason
 	Limits  *Limits
+	Recover *int // leases and reservations at once while the endpoint recovers; 0: it has recovered
 }
 
 // HoldChange sets one hold.
@@ -85,7 +93,26 @@ func (g Gate) Apply(c GateChange, now time.Time) Gate {
 	if c.Limits != nil {
 		g.Limits = *c.Limits
 	}
+	if c.Recover != nil {
+		since := g.Recovery.Since
+		if g.Recovery.MaxLeased == 0 {
+			since = now
+		}
+		if g.Recovery = (Recovery{}); *c.Recover > 0 {
+			g.Recovery = Recovery{Since: since, MaxLeased: *c.Recover}
+		}
+	}
 	return g
+}
+
+// MaxLeased returns how many leases and reservations the gate allows at once: the smaller of its limit and what a
+// recovering endpoint is given. 0 does not limit.
+func (g Gate) MaxLeased() int {
+	limit, recovering := g.Limits.MaxLeased, g.Recovery.MaxLeased
+	if limit <= 0 || recovering > 0 && recovering < limit {
+		return recovering
+	}
+	return limit
 }
 
 func (h Hold) ended(now time.Time) bool { return !h.Until.IsZero() && !now.Before(h.Until) }

@@ -168,3 +168,25 @@ func TestBucketWithoutARateHasAlwaysATokenAndVerySlowOnesHold(t *testing.T) {
 		}
 	}
 }
+
+func TestRecoveryBoundsTheLimitAndRemembersWhenItBegan(t *testing.T) {
+	of := func(n int) queue.GateChange { return queue.GateChange{Recover: &n} }
+	g := queue.Gate{Limits: queue.Limits{MaxLeased: 4}}
+	if g.MaxLeased() != 4 {
+		t.Errorf("a healthy gate allows %d", g.MaxLeased())
+	}
+	g = g.Apply(of(1), gateTime).Apply(of(2), gateTime.Add(time.Minute))
+	if g.MaxLeased() != 2 || !g.Recovery.Since.Equal(gateTime) {
+		t.Errorf("recovering, it allows %d since %v", g.MaxLeased(), g.Recovery.Since)
+	}
+	if g = g.Apply(of(9), gateTime); g.MaxLeased() != 4 {
+		t.Errorf("recovery lifts the limit to %d", g.MaxLeased())
+	}
+	g.Limits.MaxLeased = 0
+	if g.MaxLeased() != 9 {
+		t.Errorf("without a limit, recovery allows %d", g.MaxLeased())
+	}
+	if g = g.Apply(of(0), gateTime); g.MaxLeased() != 0 || g.Recovery != (queue.Recovery{}) {
+		t.Errorf("recovered, it is %+v", g)
+	}
+}

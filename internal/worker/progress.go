@@ -54,7 +54,7 @@ func eligible(q queue.QueueStats, now time.Time, limit time.Duration) bool {
 	if _, _, closed := q.Gate.Closed(now); closed || q.Ready == 0 {
 		return false
 	}
-	if l.MaxLeased > 0 && q.Leased+int64(q.Reserved) >= int64(l.MaxLeased) || l.Rate > 0 && l.Rate*limit.Seconds() < 1 {
+	if most := q.Gate.MaxLeased(); most > 0 && q.Leased+int64(q.Reserved) >= int64(most) || l.Rate > 0 && l.Rate*limit.Seconds() < 1 {
 		return false
 	}
 	return !q.OldestAt.IsZero() && now.Sub(q.OldestAt) >= limit

@@ -83,6 +83,29 @@ func gateScenarios() []scenario {
 			f.end(done(next))
 			f.lease("orders")
 		}},
+		{name: "a recovering queue leases no more at once than it is given, beside its own limit", run: func(f *fixture) {
+			one, all := 1, 0
+			f.limit("orders", queue.Limits{MaxLeased: 3})
+			first := f.gate("orders", queue.GateChange{Recover: &one}).Recovery
+			for range 4 {
+				f.message("orders")
+			}
+			probe := f.leases(request(4, "orders"))
+			if len(probe) != 1 {
+				f.t.Fatalf("got %d leases, want 1", len(probe))
+			}
+			f.nothing("orders")
+			five := 5
+			if again := f.gate("orders", queue.GateChange{Recover: &five}).Recovery; !again.Since.Equal(first.Since) || again.MaxLeased != 5 {
+				f.t.Fatalf("recovery is %+v, was %+v", again, first)
+			}
+			if n := len(f.leases(request(4, "orders"))); n != 2 {
+				f.t.Fatalf("got %d more leases, want 2: the limit is 3", n)
+			}
+			if g := f.gate("orders", queue.GateChange{Recover: &all}); g.Recovery != (queue.Recovery{}) || g.Limits.MaxLeased != 3 {
+				f.t.Fatalf("gate is %+v", g)
+			}
+		}},
 		{name: "a lost lease gives its slot back", run: func(f *fixture) {
 			f.limit("orders", queue.Limits{MaxLeased: 1})
 			m := f.message("orders")

@@ -183,7 +183,7 @@ func (u *unit) open(q *line) bool {
 // opensAt returns when the gate lets one more through; false if time alone does not open it.
 func (q *line) opensAt(now time.Time) (time.Time, bool) {
 	limits := q.gate.Limits
-	if limits.MaxLeased > 0 && q.counts.Leased+int64(q.reserved) >= int64(limits.MaxLeased) {
+	if most := q.gate.MaxLeased(); most > 0 && q.counts.Leased+int64(q.reserved) >= int64(most) {
 		return time.Time{}, false
 	}
 	if len(q.gate.Holds) > 0 {
@@ -200,8 +200,8 @@ func (u *unit) closedBecause(q *line) error {
 	at := time.Time{}
 	if reason, hold, closed := q.gate.Closed(u.now); closed {
 		e.Reason, at = string(reason), hold.Until
-	} else if limits := q.gate.Limits; limits.MaxLeased <= 0 || q.counts.Leased+int64(q.reserved) < int64(limits.MaxLeased) {
-		at = q.bucket.At(limits)
+	} else if most := q.gate.MaxLeased(); most <= 0 || q.counts.Leased+int64(q.reserved) < int64(most) {
+		at = q.bucket.At(q.gate.Limits)
 	}
 	if at.After(u.now) {
 		e.After = at.Sub(u.now)

@@ -136,7 +136,7 @@ func (l *line) open(now time.Time) (ok bool, reason string, at time.Time) {
 		return false, string(reason), hold.Until
 	}
 	limits := l.gate.Limits
-	if limits.MaxLeased > 0 && int(l.counts.Leased)+l.reserved >= limits.MaxLeased {
+	if most := l.gate.MaxLeased(); most > 0 && int(l.counts.Leased)+l.reserved >= most {
 		return false, queue.LimitReached, time.Time{}
 	}
 	if at := l.bucket.At(limits); at.After(now) {
