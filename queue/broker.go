@@ -16,6 +16,7 @@ type Broker struct {
 	store    Store
 	policy   func(queue string) Policy
 	observer Observer
+	flow     Flow
 	homes    sync.Map // queue name -> Home
 	sample   atomic.Pointer[sample]
 }
@@ -27,6 +28,8 @@ type BrokerOptions struct {
 	Policy func(queue string) Policy
 	// Observer sees every change. nil: nobody.
 	Observer Observer
+	// Flow slows queues down by what came of their calls. nil: nothing does.
+	Flow Flow
 }
 
 // NewBroker returns a Broker over the store. The caller runs it with Run and closes the store afterwards.
@@ -38,7 +41,10 @@ func NewBroker(store Store, o BrokerOptions) *Broker {
 	if o.Observer == nil {
 		o.Observer = ObserverFunc(func(Event) {})
 	}
-	b := &Broker{store: store, policy: o.Policy, observer: o.Observer}
+	if o.Flow == nil {
+		o.Flow = noFlow{}
+	}
+	b := &Broker{store: store, policy: o.Policy, observer: o.Observer, flow: o.Flow}
 	b.sample.Store(&sample{})
 	return b
 }
@@ -96,11 +102,25 @@ func (b *Broker) List(ctx context.Context, f Filter) (Page, error) { return b.st
 func (b *Broker) Purge(ctx context.Context, f Filter) (Purged, error) { return b.store.Purge(ctx, f) }
 
 // Stats is [Store].Stats.
-func (b *Broker) Stats(ctx context.Context) (Stats, error) { return b.store.Stats(ctx) }
+func (b *Broker) Stats(ctx context.Context) (Stats, error) {
+	asked := time.Now()
+	stats, err := b.store.Stats(ctx)
+	if err == nil {
+		for name, q := range stats.Queues {
+			b.flow.Seen(name, q.Gate, stats.Now, asked)
+		}
+	}
+	return stats, err
+}
 
 // SetGate is [Store].SetGate.
 func (b *Broker) SetGate(ctx context.Context, queue string, c GateChange) (Gate, error) {
-	return b.store.SetGate(ctx, queue, c)
+	asked := time.Now()
+	g, err := b.store.SetGate(ctx, queue, c)
+	if err == nil {
+		b.flow.Seen(queue, g, b.sample.Load().now(), asked)
+	}
+	return g, err
 }
 
 // Reserve is [Store].Reserve.
@@ -161,7 +181,7 @@ func (b *Broker) measure(ctx context.Context) {
 	tick := time.NewTicker(sampleEvery)
 	defer tick.Stop()
 	for {
-		if stats, err := b.store.Stats(ctx); err == nil {
+		if stats, err := b.Stats(ctx); err == nil {
 			b.sample.Store(b.sample.Load().next(stats))
 		}
 		select {
@@ -185,8 +205,13 @@ type sample struct {
 	rates map[string]float64 // finished per second, by queue
 }
 
-// now is the store's clock at this moment, reckoned from when the sample was taken.
-func (s *sample) now() time.Time { return s.stats.Now.Add(time.Since(s.at)) }
+// now is the store's clock at this moment, reckoned from when the sample was taken; before the first one, this process's.
+func (s *sample) now() time.Time {
+	if s.at.IsZero() {
+		return time.Now()
+	}
+	return s.stats.Now.Add(time.Since(s.at))
+}
 
 func (s *sample) next(stats Stats) *sample {
 	n := &sample{stats: stats, at: time.Now(), rates: maps.Clone(s.rates)}

@@ -32,11 +32,26 @@ func (b *Broker) Extend(ctx context.Context, refs []LeaseRef, ttl time.Duration)
 // is repeated while ctx stands. ErrLeaseLost means that the delivery no longer counts, and nothing was changed.
 func (b *Broker) Settle(ctx context.Context, d *Delivery, o Outcome) error {
 	p := b.policy(d.Record.Queue)
-	s, hold := p.decide(d, o)
+	if o.Class == Answered && o.Result == nil {
+		o.Class, o.Err = Unanswered, errNoResult
+	}
+	var advice Advice
+	c := p.call(d, &o)
+	if o.Class != NotBegun {
+		advice = b.flow.Ended(d.Record.Queue, c)
+	}
+	s, hold := p.decide(d, o, c.Verdict, advice.Probe)
+	if s.Kind == SettleRetry && !c.Ours {
+		s.After = b.flow.Retry(d.Record.Queue, s.After)
+	}
+	change := advice.Gate
 	if hold != nil {
+		change.Hold = append(change.Hold, *hold)
+	}
+	if !change.none() {
 		// The hold comes first: a message that went back before it could be leased again and burn the cooldown.
 		if err := b.repeat(ctx, func() error {
-			_, err := b.store.SetGate(ctx, d.Record.Queue, GateChange{Hold: []HoldChange{*hold}})
+			_, err := b.SetGate(ctx, d.Record.Queue, change)
 			return err
 		}); err != nil {
 			if o.Result != nil {
@@ -118,11 +133,23 @@ func settleEvent(d *Delivery, o Outcome, s *Settlement, err error) Event {
 	return e
 }
 
-// decide turns an outcome into a settlement, and a hold where the endpoint asked for one.
-func (p *Policy) decide(d *Delivery, o Outcome) (Settlement, *HoldChange) {
-	if o.Class == Answered && o.Result == nil {
-		o.Class, o.Err = Unanswered, errNoResult
+// call returns what the flow of the endpoint is told of an outcome.
+func (p *Policy) call(d *Delivery, o *Outcome) Call {
+	c := Call{Class: o.Class, StartedAt: o.StartedAt, First: d.Record.Deliveries == 1}
+	if o.Class != Answered {
+		c.Ours = errors.Is(o.Err, ErrCancelRequested) || errors.Is(o.Err, ErrDraining) || errors.Is(o.Err, ErrLeaseLost)
+		return c
 	}
+	c.Status, c.Verdict = o.Result.Status, o.Verdict
+	if c.Verdict == VerdictByStatus {
+		c.Verdict = p.verdict(Answer{Status: c.Status, Repeatable: d.Repeatable(), HasAfter: o.RetryAfter > 0})
+	}
+	return c
+}
+
+// decide turns an outcome into a settlement, and a hold where the endpoint asked for one. The failure of a probe costs no
+// attempt.
+func (p *Policy) decide(d *Delivery, o Outcome, v Verdict, probe bool) (Settlement, *HoldChange) {
 	s := Settlement{LeaseRef: d.LeaseRef, Attempt: o.attempt(d)}
 	if o.Class != Answered && errors.Is(o.Err, ErrCancelRequested) {
 		s.Kind, s.MayHaveRun = SettleCancelled, o.Class == Unanswered
@@ -135,7 +162,7 @@ func (p *Policy) decide(d *Delivery, o Outcome) (Settlement, *HoldChange) {
 	case NotSent:
 		s.Kind, s.After = SettleRetry, p.Backoff.Delay(d.Record.Uncounted+1)
 	case Answered:
-		return p.decideAnswer(d, o, s)
+		return p.decideAnswer(d, o, s, v, probe)
 	case Unanswered:
 		switch {
 		case !d.Repeatable():
@@ -143,7 +170,7 @@ func (p *Policy) decide(d *Delivery, o Outcome) (Settlement, *HoldChange) {
 		case errors.Is(o.Err, ErrDraining):
 			s.Kind = SettleRetry // R14: cut by our own end, so it costs nothing
 		default:
-			p.retry(d, o, &s)
+			p.retry(d, o, &s, probe)
 		}
 	default:
 		s.dead(ReasonRejected, o.Result)
@@ -151,15 +178,14 @@ func (p *Policy) decide(d *Delivery, o Outcome) (Settlement, *HoldChange) {
 	return s, nil
 }
 
-func (p *Policy) decideAnswer(d *Delivery, o Outcome, s Settlement) (Settlement, *HoldChange) {
-	switch p.verdict(d, o) {
+func (p *Policy) decideAnswer(d *Delivery, o Outcome, s Settlement, v Verdict, probe bool) (Settlement, *HoldChange) {
+	switch v {
 	case VerdictRetry:
-		p.retry(d, o, &s)
+		p.retry(d, o, &s, probe)
 	case VerdictWait:
 		s.Kind, s.After = SettleRetry, p.Backoff.Delay(d.Record.Uncounted+1)
 		if o.RetryAfter > 0 {
 			s.After = Cooldown(o.RetryAfter)
-			return s, &HoldChange{Reason: HoldCooldown, For: s.After, Note: "the endpoint answered with Retry-After"}
 		}
 	case VerdictAuth:
 		s.Kind, s.After = SettleRetry, MinCooldown
@@ -171,24 +197,27 @@ func (p *Policy) decideAnswer(d *Delivery, o Outcome, s Settlement) (Settlement,
 	default:
 		s.Kind, s.Result, s.Attempt.Counted = SettleDone, o.Result, true
 	}
-	return s, nil
+	return s, cooldown(v, o.RetryAfter, o.LimitReset)
 }
 
-func (p *Policy) verdict(d *Delivery, o Outcome) Verdict {
-	if o.Verdict != VerdictByStatus {
-		return o.Verdict
-	}
-	if v, ok := p.Statuses[o.Result.Status]; ok && v != VerdictByStatus {
+// verdict is Judge with the overrides of the queue.
+func (p *Policy) verdict(a Answer) Verdict {
+	if v, ok := p.Statuses[a.Status]; ok && v != VerdictByStatus {
 		return v
 	}
-	return Judge(Answer{Status: o.Result.Status, Repeatable: d.Repeatable(), HasAfter: o.RetryAfter > 0, InjectedAuth: p.InjectsAuth})
+	a.InjectedAuth = p.InjectsAuth
+	return Judge(a)
 }
 
 // errNoResult ends a delivery whose handler said that it was answered and gave no answer.
 var errNoResult = errors.New("the handler gave no answer")
 
 // retry schedules a counted failure again, or ends it when the attempts are used up; the last answer is kept.
-func (p *Policy) retry(d *Delivery, o Outcome, s *Settlement) {
+func (p *Policy) retry(d *Delivery, o Outcome, s *Settlement, probe bool) {
+	if probe {
+		s.Kind, s.After = SettleRetry, max(p.Backoff.Delay(d.Record.Uncounted+1), min(o.RetryAfter, MaxCooldown))
+		return
+	}
 	attempts := d.Record.Attempts + 1
 	if attempts >= p.MaxAttempts {
 		s.dead(ReasonAttemptsExhausted, o.Result)

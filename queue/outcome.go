@@ -65,6 +65,7 @@ type Outcome struct {
 	Result     *Result       // Answered: the answer. Unanswered: what arrived of it, if anything
 	Verdict    Verdict       // Answered: VerdictByStatus lets the status table decide
 	RetryAfter time.Duration // Answered: the endpoint's Retry-After or RateLimit reset; 0 if it gave none
+	LimitReset time.Duration // Answered: until a RateLimit that is used up is reset; 0 if none is. It closes the endpoint whatever the status
 	Err        error         // unless Answered: why. Its text is stored and shown, so it must hold no secret
 	StartedAt  time.Time
 	Duration   time.Duration
