@@ -41,7 +41,7 @@ var imports = map[string]rule{
 	"internal/telemetry": {ours: []string{"queue"}, drivers: []string{"github.com/prometheus/client_golang", "github.com/lmittmann/tint", "golang.org/x/term"}},
 	"internal/auth":      {ours: []string{"queue"}, later: true},
 	"internal/route":     {ours: []string{"queue"}, later: true},
-	"internal/flow":      {ours: []string{"queue", "internal/telemetry"}, later: true},
+	"internal/flow":      {ours: []string{"queue"}},
 	"internal/endpoint":  {ours: []string{"queue", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts"}},
 	"internal/worker":    {ours: []string{"queue", "internal/telemetry"}, drivers: []string{"golang.org/x/sync"}},
 	"internal/callback":  {ours: []string{"queue", "internal/telemetry"}, later: true},
