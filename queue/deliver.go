@@ -137,7 +137,9 @@ func settleEvent(d *Delivery, o Outcome, s *Settlement, err error) Event {
 func (p *Policy) call(d *Delivery, o *Outcome) Call {
 	c := Call{Class: o.Class, StartedAt: o.StartedAt, First: d.Record.Deliveries == 1}
 	if o.Class != Answered {
-		c.Ours = errors.Is(o.Err, ErrCancelRequested) || errors.Is(o.Err, ErrDraining) || errors.Is(o.Err, ErrLeaseLost)
+		for _, ours := range []error{ErrCancelRequested, ErrDraining, ErrLeaseLost, ErrUnavailable, ErrFull, ErrCorrupt, ErrClosed} {
+			c.Ours = c.Ours || errors.Is(o.Err, ours)
+		}
 		return c
 	}
 	c.Status, c.Verdict = o.Result.Status, o.Verdict

@@ -17,6 +17,11 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	if d, ok := parseRetryAfter(h.Get("Retry-After"), answeredAt(h, now)); ok {
 		return min(max(d, 1), longestAfter)
 	}
+	return limitReset(h)
+}
+
+// limitReset returns how long the answer's RateLimit stays used up; 0 if it is not.
+func limitReset(h http.Header) time.Duration {
 	return min(rateLimitReset(h["Ratelimit"]), longestAfter)
 }
 

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"context"
 	"crypto/x509"
 	"fmt"
 	"net/http"
@@ -101,6 +102,9 @@ type Options struct {
 	Roots *x509.CertPool
 	// WriteError answers a passed-through request for which the endpoint gave no answer. Default: plain text.
 	WriteError func(w http.ResponseWriter, r *http.Request, f Failure)
+	// Passed is told what came of each passed-through request: when the head of its answer is there, or when there will be
+	// none, before WriteError. It may block, and the answer waits for it. May be nil.
+	Passed func(ctx context.Context, endpoint string, p queue.Passed)
 }
 
 // Failure is why a passed-through request has no answer of the endpoint.

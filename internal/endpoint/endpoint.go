@@ -21,6 +21,7 @@ type Endpoint struct {
 	base       base
 	pseudonym  string
 	writeError func(http.ResponseWriter, *http.Request, Failure)
+	passed     func(ctx context.Context, endpoint string, p queue.Passed)
 
 	forward, strip        names
 	static                map[string]string // canonical name -> value
@@ -46,6 +47,7 @@ func New(c Config, o Options) (*Endpoint, error) {
 		base:       newBase(u),
 		pseudonym:  orElse(o.Pseudonym, "openhqm"),
 		writeError: o.WriteError,
+		passed:     o.Passed,
 		roots:      o.Roots,
 		forward:    newNames(c.ForwardHeaders),
 		strip:      newNames(c.StripHeaders),
@@ -70,6 +72,9 @@ func New(c Config, o Options) (*Endpoint, error) {
 		e.authField = http.CanonicalHeaderKey(c.Auth.Header)
 	}
 	e.replacesAuthorization = c.ReplaceAuthorization || e.authField != "" && !c.ForwardAuthorization
+	if e.passed == nil {
+		e.passed = func(context.Context, string, queue.Passed) {}
+	}
 	if e.writeError == nil {
 		e.writeError = plainError
 	}
@@ -138,7 +143,8 @@ func (e *Endpoint) attempt(ctx context.Context, d *queue.Delivery) queue.Outcome
 	if err != nil {
 		return outcome(faultOf(attempt, err, true), result)
 	}
-	return queue.Outcome{Class: queue.Answered, Result: result, RetryAfter: retryAfter(answer.Header, time.Now())}
+	return queue.Outcome{Class: queue.Answered, Result: result, RetryAfter: retryAfter(answer.Header, time.Now()),
+		LimitReset: limitReset(answer.Header)}
 }
 
 func outcome(f *fault, result *queue.Result) queue.Outcome {

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -9,6 +10,7 @@ import (
 	"net/http/httputil"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/openhqm/openhqm/queue"
 )
@@ -22,7 +24,7 @@ import (
 func (e *Endpoint) Pass(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
-	p := &passing{call: call{cancel: cancel}, in: r}
+	p := &passing{call: call{cancel: cancel}, in: r, began: time.Now()}
 	out := r.WithContext(context.WithValue(ctx, passingKey{}, p))
 	if hasBody(r) {
 		p.body.ReadCloser = r.Body
@@ -49,8 +51,9 @@ func hasBody(r *http.Request) bool {
 type passing struct {
 	call
 	in      *http.Request // as the client sent it
-	body    clientBody    // of in, if it has one
-	refused error         // why it is not to be sent
+	began   time.Time
+	body    clientBody // of in, if it has one
+	refused error      // why it is not to be sent
 }
 
 type passingKey struct{}
@@ -122,6 +125,8 @@ func (p passer) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	state.body.stall.lift()
+	p.e.passed(r.Context(), p.e.config.Name, queue.Passed{Class: queue.Answered, Status: answer.StatusCode, StartedAt: state.began,
+		RetryAfter: retryAfter(answer.Header, time.Now()), LimitReset: limitReset(answer.Header)})
 	clean(answer)
 	return answer, nil
 }
@@ -130,8 +135,14 @@ func (p passer) RoundTrip(r *http.Request) (*http.Response, error) {
 func (e *Endpoint) passFailed(w http.ResponseWriter, r *http.Request, err error) {
 	state := passingOf(r)
 	f := faultOf(r.Context(), err, state.seal())
+	left := f.status >= http.StatusInternalServerError && context.Cause(r.Context()) == context.Canceled
+	if f.class != queue.Rejected {
+		// What is below 500 the client did wrong; ErrDraining and ErrLeaseLost are our own.
+		ours := left || f.status < http.StatusInternalServerError || errors.Is(f, queue.ErrDraining) || errors.Is(f, queue.ErrLeaseLost)
+		e.passed(context.WithoutCancel(r.Context()), e.config.Name, queue.Passed{Class: f.class, StartedAt: state.began, Ours: ours})
+	}
 	// A client that left first shows as exactly this cause: others are our own.
-	if f.status >= http.StatusInternalServerError && context.Cause(r.Context()) == context.Canceled {
+	if left {
 		if state.in.Context().Value(http.ServerContextKey) != nil {
 			panic(http.ErrAbortHandler) // returning would be an empty 200
 		}
