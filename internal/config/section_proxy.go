@@ -126,6 +126,11 @@ type Endpoint struct {
 	Rate Rate `yaml:"rate"`
 	// Calls that may start at once after a pause, within `rate`.
 	Burst int `yaml:"burst" min:"1" max:"1000000"`
+	// What happens when the endpoint fails altogether.
+	Breaker Breaker `yaml:"breaker"`
+	// How many retries may be sent for 100 first attempts, in each process and over ten seconds; 10 retries a second always
+	// may. Further ones come later: none is dropped. 0: retries come when they are due, however many there are.
+	RetryBudget int `yaml:"retry_budget" min:"0" max:"1000"`
 	// May a request name this endpoint (the OpenHQM-Endpoint field, `metadata.endpoint`)? `false`: no request goes to it.
 	Selectable bool `yaml:"selectable"`
 
@@ -135,4 +140,19 @@ type Endpoint struct {
 	OAuth2 Unsupported `yaml:"oauth2" why:"OAuth 2"`
 	// Rules that tell success by the body of an answer.
 	Success Unsupported `yaml:"success" why:"success rules"`
+}
+
+// Breaker closes an endpoint that fails, so that what waits for it costs no attempts, and finds out when it is back.
+type Breaker struct {
+	// How many calls in a row must fail for the endpoint to be closed: connections that fail, answers that do not come, and
+	// the statuses of `statuses`; deliveries and pass-through calls together. 0: never.
+	Failures int `yaml:"failures" min:"0" max:"1000000"`
+	// Statuses that count as failed calls, unless `on` makes them results.
+	Statuses []string `yaml:"statuses"`
+	// How long the endpoint stays closed before one call probes it. A probe that fails costs its message no attempt and closes
+	// the endpoint for as long again as it has been down. After one that succeeds twice as many calls may run at once, then
+	// four, and so on.
+	Wait Duration `yaml:"wait" min:"10ms" max:"1h"`
+	// The longest time from one probe to the next.
+	WaitMax Duration `yaml:"wait_max" min:"10ms" max:"24h"`
 }

@@ -18,6 +18,8 @@ var (
 	fieldName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 	// statusPattern is a key of an endpoint's `on`: a final status or a class of them.
 	statusPattern = regexp.MustCompile(`^[2-5]([0-9][0-9]|xx)$`)
+	// failedStatus is one of a breaker's `statuses`.
+	failedStatus = regexp.MustCompile(`^[45][0-9][0-9]$`)
 )
 
 func (k *checker) proxy() {
@@ -104,8 +106,20 @@ func (k *checker) endpoint(name string) {
 		}
 	}
 	k.credentials(path, &e)
+	k.breaker(path+".breaker", &e.Breaker)
 	if e.Burst > 1 && e.Rate.Count == 0 && k.isSet(path+".burst") {
 		k.note(k.c.sourceOf(path+".burst"), path+".burst", "has no effect without rate")
+	}
+}
+
+func (k *checker) breaker(path string, b *Breaker) {
+	for _, status := range b.Statuses {
+		if !failedStatus.MatchString(status) {
+			k.wrong(path+".statuses", "%q is not accepted; give statuses from 400 to 599", status)
+		}
+	}
+	if b.WaitMax < b.Wait {
+		k.wrong(path+".wait_max", "%s is less than wait, which is %s; raise it, or lower wait", b.WaitMax, b.Wait)
 	}
 }
 
