@@ -29,6 +29,8 @@ type Metrics struct {
 	consume     *prometheus.CounterVec
 	wait        *prometheus.HistogramVec
 	transitions *prometheus.CounterVec
+	flow        *prometheus.CounterVec
+	delayed     *prometheus.CounterVec
 
 	processing [endKinds]prometheus.Observer
 	failures   [failKinds]prometheus.Counter
@@ -45,6 +47,8 @@ type queueCounters struct {
 	consume     prometheus.Counter
 	wait        prometheus.Observer
 	transitions [queue.EventRemoved + 1]prometheus.Counter // nil where the kind has a metric of its own
+	flow        map[queue.FlowEvent]prometheus.Counter
+	delayed     prometheus.Counter
 }
 
 // NewMetrics returns metrics that are registered with the registry, every counter of a closed set at zero.
@@ -75,6 +79,14 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "openhqm_queue_transitions_total",
 			Help: "Changes of messages that neither a submit nor a worker's result made, by kind.",
 		}, []string{"queue_name", "event"}),
+		flow: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "openhqm_flow_breaker_total",
+			Help: "Steps of the breakers of endpoints: opened, reopened by a probe that failed, recovered by one that succeeded, closed.",
+		}, []string{"queue_name", "event"}),
+		delayed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "openhqm_flow_delayed_retries_total",
+			Help: "Retries that the retry budget put off.",
+		}, []string{"queue_name"}),
 	}
 	processing := prometheus.NewHistogramVec(histogram("openhqm_worker_processing_duration_seconds",
 		"Time of deliveries, by how they ended.", requestBuckets), []string{"status"})
@@ -86,8 +98,8 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		Name: "openhqm_queue_dlq_total",
 		Help: "Messages moved to the dead letter queue, by reason.",
 	}, []string{"reason"})
-	registry.MustRegister(m.requests, m.duration, m.inFlight, m.publish, m.consume, m.wait, m.transitions, processing,
-		failures, dead)
+	registry.MustRegister(m.requests, m.duration, m.inFlight, m.publish, m.consume, m.wait, m.transitions, m.flow,
+		m.delayed, processing, failures, dead)
 
 	for i, name := range endNames {
 		m.processing[i] = processing.WithLabelValues(name)
@@ -166,7 +178,11 @@ func (m *Metrics) queue(name string) *queueCounters {
 const otherQueues = ""
 
 func (m *Metrics) newQueue(label string) *queueCounters {
-	c := &queueCounters{consume: m.consume.WithLabelValues(label), wait: m.wait.WithLabelValues(label)}
+	c := &queueCounters{consume: m.consume.WithLabelValues(label), wait: m.wait.WithLabelValues(label),
+		delayed: m.delayed.WithLabelValues(label), flow: make(map[queue.FlowEvent]prometheus.Counter)}
+	for _, step := range queue.FlowEvents() {
+		c.flow[step] = m.flow.WithLabelValues(label, string(step))
+	}
 	for i, status := range publishNames {
 		c.publish[i] = m.publish.WithLabelValues(label, status)
 	}

@@ -34,5 +34,15 @@ func (m *Metrics) Observe(e queue.Event) {
 	}
 }
 
+// FlowChanged counts a step of a queue's breaker.
+func (m *Metrics) FlowChanged(queueName string, step queue.FlowEvent) {
+	if c, ok := m.queue(queueName).flow[step]; ok {
+		c.Inc()
+	}
+}
+
+// RetryDelayed counts a retry that the retry budget put off.
+func (m *Metrics) RetryDelayed(queueName string) { m.queue(queueName).delayed.Inc() }
+
 // Panicked counts a handler that panicked, beside what became of its delivery.
 func (m *Metrics) Panicked(string) { m.failures[failPanic].Inc() }
