@@ -19,6 +19,7 @@ import (
 	"github.com/openhqm/openhqm/internal/api"
 	"github.com/openhqm/openhqm/internal/config"
 	"github.com/openhqm/openhqm/internal/endpoint"
+	"github.com/openhqm/openhqm/internal/flow"
 	"github.com/openhqm/openhqm/internal/ingress"
 	"github.com/openhqm/openhqm/internal/reply"
 	"github.com/openhqm/openhqm/internal/telemetry"
@@ -107,14 +108,16 @@ func New(ctx context.Context, c *config.Config, o Options) (app *App, err error)
 	a.metrics.Describe(o.Version)
 	seen := newTroubles(a.metrics, a.log)
 	observer := &storeHealth{next: seen, log: a.log.With(telemetry.KeyPlace, store.Capabilities().Place), broken: a.breaks}
-	a.broker = queue.NewBroker(store, queue.BrokerOptions{Policy: a.live.policy, Observer: observer})
+	a.broker = queue.NewBroker(store, queue.BrokerOptions{Policy: a.live.policy, Observer: observer, Flow: flow.New(flow.Options{
+		Config: a.live.flow, Changed: a.flowChanged, Delayed: a.metrics.RetryDelayed,
+	})})
 	replies, err := newReplies(c, a.broker, a.log)
 	if err != nil {
 		return nil, err
 	}
 
 	a.builder = &builder{handlers: o.Extensions.Handlers, listeners: addresses, options: endpoint.Options{
-		Pseudonym: pseudonym(), WriteError: passFailed(replies, seen),
+		Pseudonym: pseudonym(), WriteError: passFailed(replies, seen), Passed: a.passed,
 	}}
 	first, err := a.builder.build(c, nil)
 	if err != nil {

@@ -72,7 +72,13 @@ func (g *gates) apply(ctx context.Context) error {
 			// The secret is another one than the one that was refused, or may be: a process that starts cannot know.
 			change.Release = append(change.Release, queue.HoldAuth)
 		}
-		if change.Limits != nil || change.Release != nil {
+		if _, open := have.Holds[queue.HoldBreaker]; q.flow.Failures == 0 && (open || have.Recovery.MaxLeased > 0) {
+			change.Recover = new(int) // nobody would end what a breaker began that is switched off now
+			if open {
+				change.Release = append(change.Release, queue.HoldBreaker)
+			}
+		}
+		if change.Limits != nil || change.Release != nil || change.Recover != nil {
 			if err := g.set(ctx, name, change); err != nil {
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/openhqm/openhqm/internal/config"
+	"github.com/openhqm/openhqm/internal/flow"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -72,6 +73,26 @@ func verdictOf(word string) queue.Verdict {
 // limits returns what bounds an endpoint's deliveries.
 func limits(e *config.Endpoint) queue.Limits {
 	return queue.Limits{MaxLeased: e.Concurrency, Rate: e.Rate.PerSecond(), Burst: e.Burst}
+}
+
+// endpointFlow returns how an endpoint is slowed down by what its calls come to.
+func endpointFlow(c *config.Config, e *config.Endpoint) flow.Config {
+	f := flow.Config{
+		Failures:     e.Breaker.Failures,
+		Wait:         e.Breaker.Wait.Std(),
+		WaitMax:      e.Breaker.WaitMax.Std(),
+		Full:         e.Concurrency,
+		RetryPercent: e.RetryBudget,
+	}
+	for _, text := range e.Breaker.Statuses {
+		if status, err := strconv.Atoi(text); err == nil { // the configuration has checked it
+			f.Statuses = append(f.Statuses, status)
+		}
+	}
+	if f.Full == 0 {
+		f.Full = c.Worker.Concurrency
+	}
+	return f
 }
 
 // submitMethod is the method of a submit that names none.

@@ -14,6 +14,7 @@ import (
 	"github.com/openhqm/openhqm/internal/config"
 	"github.com/openhqm/openhqm/internal/demo"
 	"github.com/openhqm/openhqm/internal/endpoint"
+	"github.com/openhqm/openhqm/internal/flow"
 	"github.com/openhqm/openhqm/internal/ingress"
 	"github.com/openhqm/openhqm/queue"
 )
@@ -40,6 +41,7 @@ type served struct {
 	method   string             // of submits that name none
 	policy   queue.Policy
 	limits   queue.Limits
+	flow     flow.Config
 	tried    *atomic.Bool // whether a hold for refused credentials was released since they last changed
 }
 
@@ -89,7 +91,8 @@ func (b *builder) endpoint(name string, e *config.Endpoint, c *config.Config, be
 	if err := itself(name, e, b.listeners); err != nil {
 		return nil, err
 	}
-	next := &served{method: submitMethod(e), policy: endpointPolicy(c, e), limits: limits(e), tried: new(atomic.Bool)}
+	next := &served{method: submitMethod(e), policy: endpointPolicy(c, e), limits: limits(e),
+		flow: endpointFlow(c, e), tried: new(atomic.Bool)}
 	if before != nil {
 		if old, ok := before.queues[name]; ok && old.endpoint != nil {
 			last := before.config.Proxy.Endpoints[name]
@@ -171,6 +174,14 @@ func (s *snapshot) closeWhatIsNotIn(other *snapshot) {
 type live struct{ atomic.Pointer[snapshot] }
 
 func (l *live) policy(name string) queue.Policy { return l.Load().policyOf(name) }
+
+func (l *live) flow(name string) flow.Config {
+	q, ok := l.Load().queues[name]
+	if !ok {
+		return flow.Config{}
+	}
+	return q.flow
+}
 
 func (l *live) handler(name string) (queue.Handler, bool) {
 	q, ok := l.Load().queues[name]
