@@ -22,6 +22,13 @@ type Queue struct {
 	Counts   Counts     `json:"counts"`
 	Limits   Limits     `json:"limits"`
 	Holds    []Hold     `json:"holds"` // while there is one, nothing of the queue is delivered
+	Recovery *Recovery  `json:"recovery,omitempty"`
+}
+
+// Recovery is how far the endpoint of a queue has come back from an outage.
+type Recovery struct {
+	Since       time.Time `json:"since"`       // when its breaker opened
+	Concurrency int       `json:"concurrency"` // calls at once; grows as they succeed
 }
 
 // Counts are the messages of a queue by stored state. Accepted is the sum of the others.

@@ -134,9 +134,17 @@ func (a *Admin) queueOf(name string, stats queue.Stats) client.Queue {
 		Rate:     a.o.Broker.Drain(name).Rate,
 		Counts: client.Counts{Accepted: q.Accepted, Ready: q.Ready, Parked: q.Parked, Scheduled: q.Scheduled,
 			Leased: q.Leased, Done: q.Done, Dead: q.Dead, Cancelled: q.Cancelled, Expired: q.Expired, Removed: q.Removed},
-		Limits: client.Limits{Concurrency: q.Gate.Limits.MaxLeased, Rate: q.Gate.Limits.Rate, Burst: q.Gate.Limits.Burst},
-		Holds:  holdsOf(q.Gate, stats.Now),
+		Limits:   client.Limits{Concurrency: q.Gate.Limits.MaxLeased, Rate: q.Gate.Limits.Rate, Burst: q.Gate.Limits.Burst},
+		Holds:    holdsOf(q.Gate, stats.Now),
+		Recovery: recoveryOf(q.Gate.Recovery),
 	}
+}
+
+func recoveryOf(r queue.Recovery) *client.Recovery {
+	if r.MaxLeased == 0 {
+		return nil
+	}
+	return &client.Recovery{Since: moment(r.Since), Concurrency: r.MaxLeased}
 }
 
 // holdsOf returns the holds that stand, by reason.

@@ -38,7 +38,7 @@ func (c *endpointList) Run(ctx context.Context, env *Environment) error {
 		if e.Default {
 			standard = "yes"
 		}
-		rows = append(rows, []any{e.Name, e.URL, standard, e.Queue.Depth, e.Queue.Counts.Scheduled, e.Queue.Running, holds(e.Queue.Holds)})
+		rows = append(rows, []any{e.Name, e.URL, standard, e.Queue.Depth, e.Queue.Counts.Scheduled, e.Queue.Running, holds(&e.Queue)})
 	}
 	return printTable(env.Stdout, rows)
 }
@@ -81,7 +81,7 @@ func (c *endpointRelease) Run(ctx context.Context, env *Environment) error {
 		return origin.explain(err)
 	}
 	if len(e.Queue.Holds) > 0 {
-		fmt.Fprintf(env.Stdout, "endpoint %s is still closed by %s\n", e.Name, holds(e.Queue.Holds))
+		fmt.Fprintf(env.Stdout, "endpoint %s is still closed by %s\n", e.Name, holds(&e.Queue))
 		return nil
 	}
 	fmt.Fprintf(env.Stdout, "endpoint %s is open; depth %d\n", e.Name, e.Queue.Depth)

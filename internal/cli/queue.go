@@ -38,19 +38,22 @@ func (c *queueList) Run(ctx context.Context, env *Environment) error {
 	rows := [][]any{{"QUEUE", "DEPTH", "SCHEDULED", "RUNNING", "DONE", "DEAD", "PER SECOND", "CLOSED BY"}}
 	for _, q := range queues {
 		rows = append(rows, []any{q.Name, q.Depth, q.Counts.Scheduled, q.Running, q.Counts.Done, q.Counts.Dead,
-			fmt.Sprintf("%.1f", q.Rate), holds(q.Holds)})
+			fmt.Sprintf("%.1f", q.Rate), holds(&q)})
 	}
 	return printTable(env.Stdout, rows)
 }
 
-func holds(given []client.Hold) string {
+func holds(q *client.Queue) string {
 	var names []string
-	for _, h := range given {
+	for _, h := range q.Holds {
 		name := h.Reason
 		if h.Until != nil {
 			name += " until " + h.Until.Local().Format(time.TimeOnly)
 		}
 		names = append(names, name)
+	}
+	if q.Recovery != nil && len(names) == 0 {
+		return fmt.Sprintf("nothing; recovering, %d at once", q.Recovery.Concurrency)
 	}
 	return strings.Join(names, ", ")
 }
@@ -110,7 +113,7 @@ func (c *queueResume) Run(ctx context.Context, env *Environment) error {
 		return origin.explain(err)
 	}
 	if len(q.Holds) > 0 {
-		fmt.Fprintf(env.Stdout, "queue %s is resumed, and still closed by %s\n", q.Name, holds(q.Holds))
+		fmt.Fprintf(env.Stdout, "queue %s is resumed, and still closed by %s\n", q.Name, holds(q))
 		return nil
 	}
 	fmt.Fprintf(env.Stdout, "queue %s is resumed; depth %d\n", q.Name, q.Depth)
