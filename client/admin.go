@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -78,11 +79,37 @@ func (a *Admin) Redrive(ctx context.Context, id string) (*Message, error) {
 	return m, a.json(ctx, http.MethodPost, "/dead/"+url.PathEscape(id)+"/redrive", nil, nil, nil, m)
 }
 
-// RedriveAll puts dead messages that match back, at most the filter's Limit. Without any criterion it needs all. Go on
-// with Next as the filter's Cursor until it is empty.
-func (a *Admin) RedriveAll(ctx context.Context, f Filter, all bool) (*Redriven, error) {
+// RedriveEdited is Redrive with a changed request, which is kept beside the original and sent instead of it.
+func (a *Admin) RedriveEdited(ctx context.Context, id string, e Edit) (*Message, error) {
+	m := &Message{}
+	return m, a.json(ctx, http.MethodPost, "/dead/"+url.PathEscape(id)+"/redrive", nil, nil, e, m)
+}
+
+// RedriveAll puts dead messages that match back, at most the filter's Limit, and no more than rate of them a second; 0
+// does not pace them. Without any criterion it needs all. Go on with Next as the filter's Cursor until it is empty.
+func (a *Admin) RedriveAll(ctx context.Context, f Filter, all bool, rate float64) (*Redriven, error) {
 	r := &Redriven{}
-	return r, a.json(ctx, http.MethodPost, "/dead/redrive", f.everything(all), nil, nil, r)
+	query := f.everything(all)
+	if rate > 0 {
+		query.Set("rate", strconv.FormatFloat(rate, 'f', -1, 64))
+	}
+	return r, a.json(ctx, http.MethodPost, "/dead/redrive", query, nil, nil, r)
+}
+
+// ExportDead streams the dead messages that match, in a format of ExportFormats, with secrets masked; the filter's Limit
+// is the most of them. The caller closes it. A read error means that the export is not complete.
+func (a *Admin) ExportDead(ctx context.Context, f Filter, format string) (io.ReadCloser, error) {
+	query := f.query()
+	query.Set("format", format)
+	response, err := a.do(ctx, http.MethodGet, "/dead/export", query, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK || response.Header.Get("OpenHQM-Source") != "openhqm" {
+		defer response.Body.Close()
+		return nil, errorOf(response)
+	}
+	return response.Body, nil
 }
 
 // RemoveDead removes dead messages that match, at most the filter's Limit. Without any criterion it needs all. Go on with

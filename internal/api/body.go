@@ -21,7 +21,12 @@ const (
 
 // readBody reads an operator's optional JSON body. Members that it does not know are refused.
 func readBody(r *http.Request, into any) error {
-	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxOperatorBody))
+	return decodeBody(http.MaxBytesReader(nil, r.Body, maxOperatorBody), into)
+}
+
+// decodeBody reads an optional JSON object.
+func decodeBody(from io.Reader, into any) error {
+	d := json.NewDecoder(from)
 	d.DisallowUnknownFields()
 	err := d.Decode(into)
 	if err == nil {

@@ -168,9 +168,9 @@ func TestClientOperates(t *testing.T) {
 	want(t, len(must[*client.Messages](t)(a.Dead(ctx, client.Filter{Queue: "legacy", Limit: 10})).Messages), 2)
 
 	want(t, must[*client.Message](t)(a.Redrive(ctx, dead)).Generation, 1)
-	_, err := a.RedriveAll(ctx, client.Filter{}, false)
+	_, err := a.RedriveAll(ctx, client.Filter{}, false, 0)
 	refused(t, err, 400, "bad-parameter")
-	want(t, must[*client.Redriven](t)(a.RedriveAll(ctx, client.Filter{Endpoint: "billing"}, false)).Redriven, 0)
+	want(t, must[*client.Redriven](t)(a.RedriveAll(ctx, client.Filter{Endpoint: "billing"}, false, 0)).Redriven, 0)
 	want(t, must[*client.Purged](t)(a.RemoveDead(ctx, client.Filter{}, true)).Removed, 1)
 	_, err = a.Message(ctx, removed, false)
 	refused(t, err, 404, "not-found")

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -115,46 +114,6 @@ func (a *Admin) removeDead(w http.ResponseWriter, r *http.Request, _ vars) {
 	a.remove(w, r, f)
 }
 
-// redrive puts one dead message back.
-func (a *Admin) redrive(w http.ResponseWriter, r *http.Request, v vars) {
-	rec, err := a.o.Broker.Redrive(r.Context(), v.id, queue.Redrive{})
-	if err != nil {
-		a.o.Replies.ErrorAbout(w, r, reply.About{ID: v.id}, err)
-		return
-	}
-	a.o.Replies.JSON(w, r, http.StatusOK, reply.AboutRecord(rec), a.messageOf(rec))
-}
-
-// redriveAll puts dead messages back, one page of them.
-func (a *Admin) redriveAll(w http.ResponseWriter, r *http.Request, _ vars) {
-	f, err := readManyDead(r.URL.Query(), listBounds)
-	if err != nil {
-		a.o.Replies.Error(w, r, err)
-		return
-	}
-	page, err := a.o.Broker.List(r.Context(), f)
-	if err != nil {
-		a.o.Replies.Error(w, r, cursorProblem(f.Cursor, err))
-		return
-	}
-	done := client.Redriven{Next: page.Next}
-	for _, rec := range page.Records {
-		_, err := a.o.Broker.Redrive(r.Context(), rec.ID, queue.Redrive{})
-		switch {
-		case err == nil:
-			done.Redriven++
-		case errors.Is(err, queue.ErrNotDead), errors.Is(err, queue.ErrNotFound), errors.Is(err, queue.ErrGone):
-			done.Skipped++
-		default:
-			problem := reply.ProblemOf(err)
-			problem.Members = map[string]any{"redriven": done.Redriven, "skipped": done.Skipped}
-			a.o.Replies.Error(w, r, problem)
-			return
-		}
-	}
-	a.json(w, r, done)
-}
-
 // readDead reads a filter of the dead letter queue.
 func readDead(query url.Values, b bounds, extra ...string) (queue.Filter, error) {
 	f, err := readFilter(query, b, extra...)
@@ -166,8 +125,8 @@ func readDead(query url.Values, b bounds, extra ...string) (queue.Filter, error)
 }
 
 // readManyDead is readDead for a call that changes all that match: nothing is not everything, unless it says all.
-func readManyDead(query url.Values, b bounds) (queue.Filter, error) {
-	f, err := readDead(query, b, "all")
+func readManyDead(query url.Values, b bounds, extra ...string) (queue.Filter, error) {
+	f, err := readDead(query, b, append(extra, "all")...)
 	if err != nil {
 		return f, err
 	}

@@ -145,7 +145,7 @@ func TestOpenAPISchemasHaveTheMembersOfTheWireTypes(t *testing.T) {
 	for _, v := range []any{client.Accepted{}, client.Links{}, client.Status{}, client.Response{}, client.Problem{}, client.ProblemError{},
 		client.Queues{}, client.Queue{}, client.Counts{}, client.Limits{}, client.Hold{}, client.Endpoints{}, client.Endpoint{},
 		client.HoldRequest{}, client.ReleaseRequest{}, client.Messages{}, client.Message{}, client.Lane{}, client.Request{},
-		client.Result{}, client.Attempt{}, client.Purged{}, client.Redriven{}} {
+		client.Result{}, client.Attempt{}, client.Purged{}, client.Redriven{}, client.Edit{}} {
 		kind := reflect.TypeOf(v)
 		schema, ok := document.Components.Schemas[kind.Name()]
 		if !ok {
@@ -235,6 +235,7 @@ func TestEveryRouteAnswersAsDescribed(t *testing.T) {
 		{"messages", "GET /messages", "", 200},
 		{"message", "GET /messages/" + dead + "?body=true", "", 200},
 		{"dead", "GET /dead", "", 200},
+		{"dead_export", "GET /dead/export", "", 200},
 		{"dead_redrive_all", "POST /dead/redrive?queue=billing", "", 200},
 		{"dead_redrive", "POST /dead/" + dead + "/redrive", "", 200},
 		{"dead_remove", "DELETE /dead?all=true", "", 200},

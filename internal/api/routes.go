@@ -31,6 +31,7 @@ func adminRoutes(a *Admin) []route {
 		{http.MethodGet, "/messages/{id}", "message", a.message},
 		{http.MethodGet, "/dead", "dead", a.dead},
 		{http.MethodDelete, "/dead", "dead_remove", a.removeDead},
+		{http.MethodGet, "/dead/export", "dead_export", a.export},
 		{http.MethodPost, "/dead/redrive", "dead_redrive_all", a.redriveAll},
 		{http.MethodPost, "/dead/{id}/redrive", "dead_redrive", a.redrive},
 		{http.MethodGet, "/endpoints", "endpoints", a.endpoints},

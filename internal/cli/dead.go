@@ -11,7 +11,8 @@ import (
 type deadCommands struct {
 	List    deadList    `cmd:"" help:"Dead letters, oldest first."`
 	Show    deadShow    `cmd:"" help:"One message in full, with the history of its attempts; secrets are masked."`
-	Redrive deadRedrive `cmd:"" help:"Put dead letters back into their queue."`
+	Redrive deadRedrive `cmd:"" help:"Put dead letters back into their queue, one of them with changes if you like."`
+	Export  deadExport  `cmd:"" help:"Write dead letters as JSON lines or as curl commands; secrets are masked."`
 	Remove  deadRemove  `cmd:"" help:"Remove dead letters for good."`
 }
 
@@ -20,15 +21,57 @@ type deadFilter struct {
 	Queue    string `placeholder:"NAME" help:"Only of this queue."`
 	Endpoint string `placeholder:"NAME" help:"Only for this endpoint."`
 	Reason   string `placeholder:"REASON" help:"Only with this reason: rejected, attempts_exhausted, endpoint_error, unknown_outcome, poison or lost."`
+	Caller   string `placeholder:"NAME" help:"Only from this caller."`
+	After    string `placeholder:"TIME" help:"Only accepted at or after this time (RFC 3339), or so long ago, such as 2h."`
+	Before   string `placeholder:"TIME" help:"Only accepted before this time (RFC 3339), or longer ago, such as 2h."`
 	Limit    int    `help:"At most so many."`
 }
 
-func (f deadFilter) filter() client.Filter {
-	return client.Filter{Queue: f.Queue, Endpoint: f.Endpoint, Reason: f.Reason, Limit: f.Limit}
+func (f deadFilter) filter() (client.Filter, error) {
+	is := client.Filter{Queue: f.Queue, Endpoint: f.Endpoint, Reason: f.Reason, Caller: f.Caller}
+	var err error
+	if is.After, err = timeOrAge("--after", f.After); err != nil {
+		return is, err
+	}
+	is.Before, err = timeOrAge("--before", f.Before)
+	if f.Limit < 0 {
+		err = usage("--limit %d: want 0, for no bound, or more", f.Limit)
+	}
+	return is, err
+}
+
+// timeOrAge reads a moment: a time, or how long ago it was.
+func timeOrAge(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if age, err := time.ParseDuration(text); err == nil && age >= 0 {
+		return time.Now().Add(-age), nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return t, usage("%s %q: want a time such as 2030-01-31T08:00:00Z, or how long ago, such as 2h", flag, text)
+	}
+	return t, nil
 }
 
 // empty reports whether the flags select nothing in particular.
 func (f deadFilter) empty() bool { return f == deadFilter{} }
+
+// pageLimit is the limit of the next call where so many are still wanted and the server gives so many at most; 0: the
+// server's default.
+func pageLimit(limit, done, most int) int {
+	if limit <= 0 {
+		return 0
+	}
+	return min(limit-done, most)
+}
+
+// Most messages that one call of the server lists or redrives, and removes.
+const (
+	mostListed  = 1000
+	mostRemoved = 10_000
+)
 
 type deadList struct {
 	operator
@@ -42,9 +85,13 @@ func (c *deadList) Run(ctx context.Context, env *Environment) error {
 	if err != nil {
 		return err
 	}
-	f := c.filter()
-	var all []client.Message
+	f, err := c.filter()
+	if err != nil {
+		return err
+	}
+	all := []client.Message{}
 	for {
+		f.Limit = pageLimit(c.Limit, len(all), mostListed)
 		page, err := admin.Dead(ctx, f)
 		if err != nil {
 			return origin.explain(err)
@@ -103,49 +150,6 @@ func (c *deadShow) Run(ctx context.Context, env *Environment) error {
 	return printJSON(env.Stdout, m)
 }
 
-type deadRedrive struct {
-	operator
-	deadFilter
-	ID  string `arg:"" optional:"" help:"Correlation ID of one; else what the flags select."`
-	All bool   `help:"Every dead letter."`
-}
-
-// Run redrives one message, or those that are selected.
-func (c *deadRedrive) Run(ctx context.Context, env *Environment) error {
-	if c.ID == "" && c.empty() && !c.All {
-		return usage("name a correlation ID, select with --queue, --endpoint, --reason or --limit, or say --all")
-	}
-	admin, origin, err := c.client(env)
-	if err != nil {
-		return err
-	}
-	if c.ID != "" {
-		m, err := admin.Redrive(ctx, c.ID)
-		if err != nil {
-			return origin.explain(err)
-		}
-		fmt.Fprintf(env.Stdout, "%s is %s again, generation %d\n", m.CorrelationID, m.Status, m.Generation)
-		return nil
-	}
-	f := c.filter()
-	done := 0
-	for {
-		r, err := admin.RedriveAll(ctx, f, c.All)
-		if err != nil {
-			return origin.explain(err)
-		}
-		done += r.Redriven
-		f.Cursor = r.Next
-		if f.Cursor == "" || c.Limit > 0 && done >= c.Limit {
-			fmt.Fprintf(env.Stdout, "redriven %d\n", done)
-			return nil
-		}
-		if c.Limit > 0 {
-			f.Limit = c.Limit - done
-		}
-	}
-}
-
 type deadRemove struct {
 	operator
 	deadFilter
@@ -156,7 +160,7 @@ type deadRemove struct {
 // Run removes those that are selected.
 func (c *deadRemove) Run(ctx context.Context, env *Environment) error {
 	if c.empty() && !c.All {
-		return usage("select dead letters with --queue, --endpoint, --reason or --limit, or say --all")
+		return usage("select dead letters with --queue, --endpoint, --reason, --caller, --after, --before or --limit, or say --all")
 	}
 	if !c.Yes {
 		return usage("removed dead letters are gone for good; repeat with --yes")
@@ -165,11 +169,20 @@ func (c *deadRemove) Run(ctx context.Context, env *Environment) error {
 	if err != nil {
 		return err
 	}
-	return purgeAll(env, origin, c.filter(), func(f client.Filter) (*client.Purged, error) {
+	f, err := c.filter()
+	if err != nil {
+		return err
+	}
+	removed := 0
+	return purgeAll(env, origin, f, func(f client.Filter) (*client.Purged, error) {
+		f.Limit = pageLimit(c.Limit, removed, mostRemoved)
 		p, err := admin.RemoveDead(ctx, f, c.All)
-		if err == nil && c.Limit > 0 {
-			p.Next = "" // one call removes as many as the limit says
+		if err != nil {
+			return nil, err
 		}
-		return p, err
+		if removed += p.Removed; c.Limit > 0 && removed >= c.Limit {
+			p.Next = ""
+		}
+		return p, nil
 	})
 }
