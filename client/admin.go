@@ -67,6 +67,18 @@ func (a *Admin) Message(ctx context.Context, id string, body bool) (*Message, er
 	return m, a.json(ctx, http.MethodGet, "/messages/"+url.PathEscape(id), query, nil, nil, m)
 }
 
+// Explain returns why a request is where it is.
+func (a *Admin) Explain(ctx context.Context, id string) (*Explanation, error) {
+	e := &Explanation{}
+	return e, a.json(ctx, http.MethodGet, "/messages/"+url.PathEscape(id)+"/explain", nil, nil, nil, e)
+}
+
+// ExplainQueue returns why the work of a queue is where it is.
+func (a *Admin) ExplainQueue(ctx context.Context, name string) (*Explanation, error) {
+	e := &Explanation{}
+	return e, a.json(ctx, http.MethodGet, "/queues/"+url.PathEscape(name)+"/explain", nil, nil, nil, e)
+}
+
 // Dead returns a page of the dead letter queue, oldest first.
 func (a *Admin) Dead(ctx context.Context, f Filter) (*Messages, error) {
 	m := &Messages{}

@@ -145,7 +145,7 @@ func TestOpenAPISchemasHaveTheMembersOfTheWireTypes(t *testing.T) {
 	for _, v := range []any{client.Accepted{}, client.Links{}, client.Status{}, client.Response{}, client.Problem{}, client.ProblemError{},
 		client.Queues{}, client.Queue{}, client.Counts{}, client.Limits{}, client.Hold{}, client.Endpoints{}, client.Endpoint{},
 		client.HoldRequest{}, client.ReleaseRequest{}, client.Messages{}, client.Message{}, client.Lane{}, client.Request{},
-		client.Result{}, client.Attempt{}, client.Purged{}, client.Redriven{}, client.Edit{}} {
+		client.Result{}, client.Attempt{}, client.Purged{}, client.Redriven{}, client.Edit{}, client.Explanation{}} {
 		kind := reflect.TypeOf(v)
 		schema, ok := document.Components.Schemas[kind.Name()]
 		if !ok {
@@ -193,6 +193,7 @@ func TestOpenAPISetsAreTheDomains(t *testing.T) {
 	want(t, fmt.Sprint(status["state"].Enum), fmt.Sprint(queue.States()))
 	want(t, fmt.Sprint(status["reason"].Enum), fmt.Sprint(queue.Reasons()))
 	want(t, fmt.Sprint(status["closed_by"].Enum), fmt.Sprint(queue.HoldReasons()))
+	want(t, fmt.Sprint(document.Components.Schemas["Explanation"].Properties["cause"].Enum), fmt.Sprint(queue.Causes()))
 	want(t, fmt.Sprint(document.Components.Schemas["Attempt"].Properties["class"].Enum), fmt.Sprint(queue.Classes()))
 	for _, s := range queue.States() {
 		if !slices.Contains(status["status"].Enum, s.Status()) {
@@ -234,6 +235,8 @@ func TestEveryRouteAnswersAsDescribed(t *testing.T) {
 		{"queue_resume", "POST /queues/billing/resume", "", 200},
 		{"messages", "GET /messages", "", 200},
 		{"message", "GET /messages/" + dead + "?body=true", "", 200},
+		{"message_explain", "GET /messages/" + dead + "/explain", "", 200},
+		{"queue_explain", "GET /queues/billing/explain", "", 200},
 		{"dead", "GET /dead", "", 200},
 		{"dead_export", "GET /dead/export", "", 200},
 		{"dead_redrive_all", "POST /dead/redrive?queue=billing", "", 200},

@@ -24,11 +24,13 @@ func adminRoutes(a *Admin) []route {
 	return []route{
 		{http.MethodGet, "/queues", "queues", a.queues},
 		{http.MethodGet, "/queues/{name}", "queue", a.queue},
+		{http.MethodGet, "/queues/{name}/explain", "queue_explain", a.explainQueue},
 		{http.MethodPost, "/queues/{name}/pause", "queue_pause", a.pause},
 		{http.MethodPost, "/queues/{name}/resume", "queue_resume", a.resume},
 		{http.MethodPost, "/queues/{name}/purge", "queue_purge", a.purge},
 		{http.MethodGet, "/messages", "messages", a.messages},
 		{http.MethodGet, "/messages/{id}", "message", a.message},
+		{http.MethodGet, "/messages/{id}/explain", "message_explain", a.explainMessage},
 		{http.MethodGet, "/dead", "dead", a.dead},
 		{http.MethodDelete, "/dead", "dead_remove", a.removeDead},
 		{http.MethodGet, "/dead/export", "dead_export", a.export},

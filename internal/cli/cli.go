@@ -53,6 +53,7 @@ type grammar struct {
 	Queue    queueCommands    `cmd:"" group:"operate" help:"Look at queues, pause, resume and purge them."`
 	Dead     deadCommands     `cmd:"" group:"operate" help:"Look at dead letters, redrive and remove them."`
 	Endpoint endpointCommands `cmd:"" group:"operate" help:"Look at endpoints, hold and release them."`
+	Explain  explainCommand   `cmd:"" group:"operate" help:"Say in one sentence why a request is where it is."`
 
 	Config      configCommands     `cmd:"" group:"tools" help:"Check, print and begin a configuration."`
 	Store       storeCommands      `cmd:"" group:"tools" help:"Verify a data directory."`

@@ -10,11 +10,12 @@ import (
 )
 
 type queueCommands struct {
-	List   queueList   `cmd:"" help:"All queues, with their depth and what keeps them closed."`
-	Show   queueShow   `cmd:"" help:"One queue in full."`
-	Pause  queuePause  `cmd:"" help:"Deliver nothing more; what runs goes on, and new requests are accepted."`
-	Resume queueResume `cmd:"" help:"End a pause."`
-	Purge  queuePurge  `cmd:"" help:"Remove waiting messages for good."`
+	List    queueList    `cmd:"" help:"All queues, with their depth and what keeps them closed."`
+	Show    queueShow    `cmd:"" help:"One queue in full."`
+	Explain queueExplain `cmd:"" help:"Say in one sentence why its work is not running, or that it is."`
+	Pause   queuePause   `cmd:"" help:"Deliver nothing more; what runs goes on, and new requests are accepted."`
+	Resume  queueResume  `cmd:"" help:"End a pause."`
+	Purge   queuePurge   `cmd:"" help:"Remove waiting messages for good."`
 }
 
 type queueList struct {
