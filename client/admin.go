@@ -131,6 +131,12 @@ func (a *Admin) RemoveDead(ctx context.Context, f Filter, all bool) (*Purged, er
 	return p, a.json(ctx, http.MethodDelete, "/dead", f.everything(all), nil, nil, p)
 }
 
+// Audit recounts all messages from their records and indexes. It takes as long as reading all of them does.
+func (a *Admin) Audit(ctx context.Context) (*Audit, error) {
+	found := &Audit{}
+	return found, a.json(ctx, http.MethodGet, "/audit", nil, nil, nil, found)
+}
+
 // Endpoints returns every configured endpoint.
 func (a *Admin) Endpoints(ctx context.Context) ([]Endpoint, error) {
 	var list Endpoints

@@ -132,8 +132,7 @@ func (a *Admin) queueOf(name string, stats queue.Stats) client.Queue {
 		Reserved: int64(q.Reserved),
 		OldestAt: instant(q.OldestAt),
 		Rate:     a.o.Broker.Drain(name).Rate,
-		Counts: client.Counts{Accepted: q.Accepted, Ready: q.Ready, Parked: q.Parked, Scheduled: q.Scheduled,
-			Leased: q.Leased, Done: q.Done, Dead: q.Dead, Cancelled: q.Cancelled, Expired: q.Expired, Removed: q.Removed},
+		Counts:   countsOf(q.Counts),
 		Limits:   client.Limits{Concurrency: q.Gate.Limits.MaxLeased, Rate: q.Gate.Limits.Rate, Burst: q.Gate.Limits.Burst},
 		Holds:    holdsOf(q.Gate, stats.Now),
 		Recovery: recoveryOf(q.Gate.Recovery),
@@ -145,6 +144,11 @@ func recoveryOf(r queue.Recovery) *client.Recovery {
 		return nil
 	}
 	return &client.Recovery{Since: moment(r.Since), Concurrency: r.MaxLeased}
+}
+
+func countsOf(c queue.Counts) client.Counts {
+	return client.Counts{Accepted: c.Accepted, Ready: c.Ready, Parked: c.Parked, Scheduled: c.Scheduled, Leased: c.Leased,
+		Done: c.Done, Dead: c.Dead, Cancelled: c.Cancelled, Expired: c.Expired, Removed: c.Removed}
 }
 
 // holdsOf returns the holds that stand, by reason.

@@ -36,6 +36,7 @@ func adminRoutes(a *Admin) []route {
 		{http.MethodGet, "/dead/export", "dead_export", a.export},
 		{http.MethodPost, "/dead/redrive", "dead_redrive_all", a.redriveAll},
 		{http.MethodPost, "/dead/{id}/redrive", "dead_redrive", a.redrive},
+		{http.MethodGet, "/audit", "audit", a.audit},
 		{http.MethodGet, "/endpoints", "endpoints", a.endpoints},
 		{http.MethodPost, "/endpoints/{name}/hold", "endpoint_hold", a.hold},
 		{http.MethodPost, "/endpoints/{name}/release", "endpoint_release", a.release},

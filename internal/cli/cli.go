@@ -54,6 +54,7 @@ type grammar struct {
 	Dead     deadCommands     `cmd:"" group:"operate" help:"Look at dead letters, redrive and remove them."`
 	Endpoint endpointCommands `cmd:"" group:"operate" help:"Look at endpoints, hold and release them."`
 	Explain  explainCommand   `cmd:"" group:"operate" help:"Say in one sentence why a request is where it is."`
+	Audit    auditCommand     `cmd:"" group:"operate" help:"Recount all messages from their records, or tell the life of one; exit 1 if anything does not add up."`
 
 	Config      configCommands     `cmd:"" group:"tools" help:"Check, print and begin a configuration."`
 	Store       storeCommands      `cmd:"" group:"tools" help:"Verify a data directory."`

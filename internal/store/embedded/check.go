@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,26 +21,12 @@ type Report struct {
 	BodyBytes int64                   // in them
 	Orphans   int64                   // body files that no record holds; the next open sweeps them
 	Queues    map[string]queue.Counts // recounted from the records; Accepted and Removed as stored
-	Faults    []Fault                 // the first MaxFaults
+	Faults    []queue.Fault           // the first MaxFaults
 	Faulty    int64                   // all of them
 }
 
 // MaxFaults is how many faults a Report describes.
 const MaxFaults = 1000
-
-// Fault is one thing that is wrong.
-type Fault struct {
-	ID   queue.ID // the record; zero if it is not about one
-	What string
-}
-
-// String names the record, if there is one, and what is wrong.
-func (f Fault) String() string {
-	if f.ID.IsZero() {
-		return f.What
-	}
-	return f.ID.String() + ": " + f.What
-}
 
 // OK reports that nothing is wrong.
 func (r *Report) OK() bool { return r.Faulty == 0 }
@@ -52,44 +39,61 @@ func Check(dir string) (Report, error) { return check(vfs.Default, dir) }
 
 func check(fs vfs.FS, dir string) (Report, error) {
 	report := Report{Queues: make(map[string]queue.Counts)}
+	err := readOnly(fs, dir, func(db *pebble.DB) error {
+		s := &Store{dir: dir, fs: fs, db: db}
+		s.bodies = bodies{fs: fs, dir: fs.PathJoin(dir, blobDir)}
+		c := newChecker(context.Background(), s, &report)
+		c.run(c.records, c.indexes, c.counters, c.laneCounts, c.keys, c.bodyFiles)
+		return nil
+	})
+	return report, err
+}
+
+// readOnly calls f with the database of a store that is not open. Nothing is written.
+func readOnly(fs vfs.FS, dir string, f func(*pebble.DB) error) error {
 	exists, err := inspect(fs, dir)
 	if err != nil {
-		return report, err
+		return err
 	}
 	if _, err := fs.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		return report, fmt.Errorf("directory %s does not exist; name the one of queue.embedded.dir", dir)
+		return fmt.Errorf("directory %s does not exist; name the one of queue.embedded.dir", dir)
 	}
 	if !exists {
-		return report, fmt.Errorf("%s holds no store", dir)
+		return fmt.Errorf("%s holds no store", dir)
 	}
 	lock, err := takeLock(fs, dir)
 	if err != nil {
-		return report, err
+		return err
 	}
 	defer lock.Close() // nothing was written
 	options := pebbleOptions(fs, fatalLogger{func(error) {}})
 	options.ReadOnly = true
 	db, err := pebble.Open(fs.PathJoin(dir, dbDir), options)
 	if err != nil {
-		return report, fmt.Errorf("open %s: %w", dir, err)
+		return fmt.Errorf("open %s: %w", dir, err)
 	}
 	defer db.Close() // nothing was written
-	s := &Store{dir: dir, fs: fs, db: db}
-	s.bodies = bodies{fs: fs, dir: fs.PathJoin(dir, blobDir)}
-	c := &checker{s: s, report: &report, lines: make(map[string]*line), lanes: make(map[laneID]*lane)}
-	steps := []func() error{c.records, c.indexes, c.counters, c.laneCounts, c.keys, c.bodyFiles}
+	return f(db)
+}
+
+func newChecker(ctx context.Context, s *Store, report *Report) *checker {
+	return &checker{ctx: ctx, s: s, report: report, lines: make(map[string]*line), lanes: make(map[laneID]*lane)}
+}
+
+// run takes the steps in order and hands over what was counted.
+func (c *checker) run(steps ...func() error) {
 	for _, step := range steps {
 		if err := step(); err != nil {
-			c.fault(queue.ID{}, "%v", s.corrupt(err))
+			c.fault(queue.ID{}, "%v", c.s.corrupt(err))
 		}
 	}
 	for name, q := range c.lines {
-		report.Queues[name] = q.counts
+		c.report.Queues[name] = q.counts
 	}
-	return report, nil
 }
 
 type checker struct {
+	ctx    context.Context
 	s      *Store
 	report *Report
 	lines  map[string]*line
@@ -99,17 +103,17 @@ type checker struct {
 func (c *checker) fault(id queue.ID, format string, args ...any) {
 	c.report.Faulty++
 	if len(c.report.Faults) < MaxFaults {
-		c.report.Faults = append(c.report.Faults, Fault{ID: id, What: fmt.Sprintf(format, args...)})
+		c.report.Faults = append(c.report.Faults, queue.Fault{ID: id, What: fmt.Sprintf(format, args...)})
 	}
 }
 
 // each goes through the keys of a kind.
 func (c *checker) each(kind byte, f func(key, value []byte)) error {
-	it, err := c.s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
+	it, err := c.s.newIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
 	if err != nil {
 		return err
 	}
-	for ok := it.First(); ok; ok = it.Next() {
+	for ok := it.First(); ok && c.ctx.Err() == nil; ok = it.Next() {
 		value, err := it.ValueAndErr()
 		if err != nil {
 			it.Close() // the first error is the one to tell
@@ -118,6 +122,16 @@ func (c *checker) each(kind byte, f func(key, value []byte)) error {
 		f(it.Key(), value)
 	}
 	return it.Close()
+}
+
+// read returns a record as it stands. Nothing moves while it is read, so a result that is not the one that the progress
+// speaks of is a fault, and not a reason to look again.
+func (c *checker) read(id queue.ID) (stored, error) {
+	v, err := c.s.readOnce(id)
+	if errors.Is(err, errResultMoved) {
+		return v, errors.New("its result is missing, or that of another generation")
+	}
+	return v, c.s.wrap(id, err)
 }
 
 // records counts again, and looks up what follows from each record.
@@ -129,7 +143,7 @@ func (c *checker) records() error {
 		}
 		id := queue.ID(key[1:])
 		c.report.Records++
-		v, err := c.s.read(id)
+		v, err := c.read(id)
 		if err != nil {
 			c.fault(id, "%v", err)
 			return
@@ -137,6 +151,9 @@ func (c *checker) records() error {
 		r := v.rec
 		if r.ID != id {
 			c.fault(id, "its message is that of %s", r.ID)
+		}
+		if !r.State.Terminal() && (r.Result != nil || !r.CompletedAt.IsZero()) {
+			c.fault(id, "it is %s, and was finished in this generation already: it was revived", r.State)
 		}
 		c.count(v)
 		c.want(id, "place", appendPlace(nil, r))
@@ -206,7 +223,7 @@ func (c *checker) indexes() error {
 				return
 			}
 			id := queue.ID(key[len(key)-idLen:])
-			v, err := c.s.read(id)
+			v, err := c.read(id)
 			if err != nil {
 				c.fault(id, "index key %x: %v", key, err)
 				return
@@ -225,8 +242,16 @@ func (c *checker) indexes() error {
 	}
 	for _, kind := range []byte{keyMessage, keyResult} {
 		err := c.each(kind, func(key, _ []byte) {
-			if found, err := c.s.has(append([]byte{keyProgress}, key[1:]...)); err == nil && !found {
-				c.fault(queue.ID(key[1:]), "key %x has no record", key)
+			if len(key) != 1+idLen {
+				c.fault(queue.ID{}, "key %x", key)
+				return
+			}
+			p, err := c.s.readProgress(append([]byte{keyProgress}, key[1:]...))
+			switch id := queue.ID(key[1:]); {
+			case errors.Is(err, queue.ErrNotFound):
+				c.fault(id, "key %x has no record", key)
+			case err == nil && kind == keyResult && !p.hasResult:
+				c.fault(id, "it is %s without a result, and one is stored: it was revived", p.State)
 			}
 		})
 		if err != nil {
@@ -348,7 +373,7 @@ func (c *checker) bodyFiles() error {
 }
 
 func (c *checker) body(id queue.ID, ref string) {
-	v, err := c.s.read(id)
+	v, err := c.read(id)
 	if errors.Is(err, queue.ErrNotFound) || err == nil && !contains(refs(nil, v.rec), ref) {
 		c.fault(id, "it does not hold body %s, which is marked as its own", ref)
 	}

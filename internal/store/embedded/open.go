@@ -29,16 +29,17 @@ type Options struct {
 // Store is a queue.Store on local disk. Open makes one.
 type Store struct {
 	committer
-	dir    string
-	fs     vfs.FS
-	opts   Options
-	db     *pebble.DB
-	lock   io.Closer
-	clock  clock
-	caps   queue.Capabilities
-	bodies bodies
-	disk   disk
-	timer  *timer
+	dir      string
+	fs       vfs.FS
+	opts     Options
+	db       *pebble.DB
+	snapshot *pebble.Snapshot // only of a recount: what is read instead of db
+	lock     io.Closer
+	clock    clock
+	caps     queue.Capabilities
+	bodies   bodies
+	disk     disk
+	timer    *timer
 
 	enqueues sync.Pool // of *enqueueOp
 	unsynced unsynced
@@ -249,7 +250,7 @@ func (s *Store) meta(key string) (uint64, error) {
 
 // each calls f for every named value of a kind.
 func (s *Store) each(kind byte, f func(name string, value []byte) error) error {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
+	it, err := s.newIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
 	if err == nil {
 		for ok := it.First(); ok && err == nil; ok = it.Next() {
 			name, _, valid := readName(it.Key()[1:])

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/openhqm/openhqm/queue"
@@ -112,7 +113,7 @@ func (s *Store) readOnce(id queue.ID) (stored, error) {
 }
 
 func (s *Store) readProgress(key []byte) (progress, error) {
-	value, closer, err := s.db.Get(key)
+	value, closer, err := s.lookUp(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return progress{}, errNoRecord
 	}
@@ -128,9 +129,25 @@ func (s *Store) readProgress(key []byte) (progress, error) {
 	return p, err
 }
 
+// lookUp reads the snapshot where the store has one. The types are concrete: behind an interface every key would have to
+// be allocated.
+func (s *Store) lookUp(key []byte) ([]byte, io.Closer, error) {
+	if s.snapshot != nil {
+		return s.snapshot.Get(key)
+	}
+	return s.db.Get(key)
+}
+
+func (s *Store) newIter(o *pebble.IterOptions) (*pebble.Iterator, error) {
+	if s.snapshot != nil {
+		return s.snapshot.NewIter(o)
+	}
+	return s.db.NewIter(o)
+}
+
 // get returns a copy of a value, or an error that is ErrNotFound.
 func (s *Store) get(key []byte) ([]byte, error) {
-	value, closer, err := s.db.Get(key)
+	value, closer, err := s.lookUp(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, errNoRecord
 	}
@@ -142,7 +159,7 @@ func (s *Store) get(key []byte) ([]byte, error) {
 }
 
 func (s *Store) has(key []byte) (bool, error) {
-	_, closer, err := s.db.Get(key)
+	_, closer, err := s.lookUp(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return false, nil
 	}
