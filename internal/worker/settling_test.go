@@ -27,8 +27,7 @@ func (c cancelling) Lease(ctx context.Context, r queue.LeaseRequest) ([]*queue.D
 // Guarantee 4, where the store's notice is quicker than its lease call.
 func TestCancelBeforeTheLeaseCallReturnsEndsTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var p *pool
-		p = start(t, worker.Config{}, untilEnded, func(o *worker.Options) {
+		p := start(t, worker.Config{}, untilEnded, func(o *worker.Options) {
 			broker := o.Broker.(*queue.Broker)
 			o.Broker = cancelling{broker, func(id queue.ID) {
 				if _, err := broker.Cancel(context.Background(), id, queue.CancelOptions{}); err != nil {
