@@ -42,8 +42,10 @@ type bodies struct {
 	fs  vfs.FS
 	dir string
 
-	mu     sync.Mutex
-	staged map[string]bool
+	mu      sync.Mutex
+	staged  map[string]bool
+	keepers int      // backups under way: nothing is removed meanwhile
+	kept    []string // what is to be removed after them
 
 	blocks sync.Pool // of *block: the only buffers of readers and writers
 }
@@ -71,6 +73,39 @@ func (b *bodies) took(refs []string) {
 
 // remove deletes files that no record holds any more. What remains because of an error is swept at the next open.
 func (b *bodies) remove(refs []string) {
+	if len(refs) == 0 {
+		return
+	}
+	b.mu.Lock()
+	if b.keepers > 0 {
+		b.kept = append(b.kept, refs...)
+		b.mu.Unlock()
+		return
+	}
+	b.mu.Unlock()
+	b.unlink(refs)
+}
+
+// keep puts removals off until letGo. A removal that has begun may still go on: its record was gone before.
+func (b *bodies) keep() {
+	b.mu.Lock()
+	b.keepers++
+	b.mu.Unlock()
+}
+
+// letGo makes up for the removals that were put off, once nobody keeps the files any more.
+func (b *bodies) letGo() {
+	b.mu.Lock()
+	b.keepers--
+	var refs []string
+	if b.keepers == 0 {
+		refs, b.kept = b.kept, nil
+	}
+	b.mu.Unlock()
+	b.unlink(refs)
+}
+
+func (b *bodies) unlink(refs []string) {
 	for _, ref := range refs {
 		b.fs.Remove(b.path(ref)) // see above
 	}
