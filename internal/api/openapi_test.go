@@ -145,7 +145,8 @@ func TestOpenAPISchemasHaveTheMembersOfTheWireTypes(t *testing.T) {
 	for _, v := range []any{client.Accepted{}, client.Links{}, client.Status{}, client.Response{}, client.Problem{}, client.ProblemError{},
 		client.Queues{}, client.Queue{}, client.Counts{}, client.Limits{}, client.Hold{}, client.Endpoints{}, client.Endpoint{},
 		client.HoldRequest{}, client.ReleaseRequest{}, client.Messages{}, client.Message{}, client.Lane{}, client.Request{},
-		client.Result{}, client.Attempt{}, client.Purged{}, client.Redriven{}, client.Edit{}, client.Explanation{}, client.Audit{}, client.AuditQueue{}, client.Fault{}} {
+		client.Result{}, client.Attempt{}, client.Purged{}, client.Redriven{}, client.Edit{}, client.Explanation{}, client.Audit{}, client.AuditQueue{}, client.Fault{},
+		client.BackupRequest{}, client.Backup{}} {
 		kind := reflect.TypeOf(v)
 		schema, ok := document.Components.Schemas[kind.Name()]
 		if !ok {
@@ -244,6 +245,7 @@ func TestEveryRouteAnswersAsDescribed(t *testing.T) {
 		{"dead_remove", "DELETE /dead?all=true", "", 200},
 		{"queue_purge", "POST /queues/legacy/purge", "", 200},
 		{"audit", "GET /audit", "", 501},
+		{"backup", "POST /backup", `{"dir":"/backup"}`, 501},
 		{"endpoints", "GET /endpoints", "", 200},
 		{"endpoint_hold", "POST /endpoints/legacy/hold", "", 200},
 		{"endpoint_release", "POST /endpoints/legacy/release", "", 200},

@@ -37,6 +37,7 @@ func adminRoutes(a *Admin) []route {
 		{http.MethodPost, "/dead/redrive", "dead_redrive_all", a.redriveAll},
 		{http.MethodPost, "/dead/{id}/redrive", "dead_redrive", a.redrive},
 		{http.MethodGet, "/audit", "audit", a.audit},
+		{http.MethodPost, "/backup", "backup", a.backup},
 		{http.MethodGet, "/endpoints", "endpoints", a.endpoints},
 		{http.MethodPost, "/endpoints/{name}/hold", "endpoint_hold", a.hold},
 		{http.MethodPost, "/endpoints/{name}/release", "endpoint_release", a.release},
