@@ -55,6 +55,8 @@ type grammar struct {
 	Endpoint endpointCommands `cmd:"" group:"operate" help:"Look at endpoints, hold and release them."`
 	Explain  explainCommand   `cmd:"" group:"operate" help:"Say in one sentence why a request is where it is."`
 	Audit    auditCommand     `cmd:"" group:"operate" help:"Recount all messages from their records, or tell the life of one; exit 1 if anything does not add up."`
+	Backup   backupCommand    `cmd:"" group:"operate" help:"Copy the store of a running server into a directory there."`
+	Restore  restoreCommand   `cmd:"" group:"operate" help:"Make a data directory of a backup, offline, and verify it."`
 
 	Config      configCommands     `cmd:"" group:"tools" help:"Check, print and begin a configuration."`
 	Store       storeCommands      `cmd:"" group:"tools" help:"Verify a data directory."`
