@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -406,6 +407,7 @@ func TestBrokerRefusesWhatCouldNotBeSent(t *testing.T) {
 	inBubble(t, nil, func(b *bench) {
 		for name, change := range map[string]func(*queue.Submission){
 			"no queue":            func(s *queue.Submission) { s.Queue = "" },
+			"a long callback":     func(s *queue.Submission) { s.Callback = strings.Repeat("x", queue.MaxCallbackLength+1) },
 			"a hidden queue":      func(s *queue.Submission) { s.Queue = queue.CallbackQueue },
 			"a priority of 10":    func(s *queue.Submission) { s.Priority = 10 },
 			"a method with space": func(s *queue.Submission) { s.Request.Method = "GET /x" },

@@ -11,6 +11,8 @@ const (
 	MaxPriority   = 9   // the most urgent priority; 0 is the default
 	MaxNameLength = 200 // bytes in the name of a queue, an endpoint or a route
 	MaxKeyLength  = 512 // bytes in a lane key
+
+	MaxCallbackLength = 2048 // bytes in the URL of a callback
 )
 
 // Message is one accepted request with everything that was decided about it when it was accepted. It never changes.

@@ -190,6 +190,8 @@ func (s *Submission) validate() error {
 	case s.Lane.Bound < 0 || len(s.Lane.Key) > MaxKeyLength || s.Lane.Bound == 0 && s.Lane.Key != "":
 		return invalid("lane of %d bytes with bound %d; want at most %d bytes and a bound of at least 1",
 			len(s.Lane.Key), s.Lane.Bound, MaxKeyLength)
+	case len(s.Callback) > MaxCallbackLength:
+		return invalid("callback URL of %d bytes; want at most %d", len(s.Callback), MaxCallbackLength)
 	case s.IdempotencyKey != "" && s.Fingerprint == [32]byte{}:
 		return invalid("an idempotency key needs the fingerprint of its request")
 	}

@@ -244,13 +244,31 @@ func callbackScenarios() []scenario {
 			f.end(done(f.leaseID(m)))
 			f.message("orders")
 		}},
-		{name: "a settled ticket is gone", run: func(f *fixture) {
-			m := f.message("orders", wants)
+		{name: "a settled ticket stays as long as its message, and no longer", run: func(f *fixture) {
+			m := f.message("orders", wants, func(m *queue.Message) { m.KeepResult = 5 * moment })
+			f.end(done(f.leaseID(m)))
+			l := f.lease(queue.CallbackQueue)
+			f.end(done(l))
+			f.state(m, queue.Done)
+			if r := f.get(l.Record.Message); r.State != queue.Done || !r.RemoveAt.Equal(r.CompletedAt.Add(5*moment)) {
+				f.t.Fatalf("the ticket is %v until %v, completed at %v", r.State, r.RemoveAt, r.CompletedAt)
+			}
+			f.gone(l.Record.Message)
+		}},
+		{name: "a message that is not kept leaves no ticket behind", run: func(f *fixture) {
+			m := f.message("orders", wants, func(m *queue.Message) { m.KeepResult = -1 })
 			f.end(done(f.leaseID(m)))
 			l := f.lease(queue.CallbackQueue)
 			f.end(done(l))
 			f.gone(l.Record.Message)
-			f.state(m, queue.Done)
+		}},
+		{name: "callbacks to one receiver do not fill the queue", run: func(f *fixture) {
+			for range queue.TicketLane + 1 {
+				f.end(done(f.leaseID(f.message("orders", wants))))
+			}
+			other := f.message("orders", wants, func(m *queue.Message) { m.Callback = "https://other.example/done" })
+			f.end(done(f.leaseID(other)))
+			f.counts(queue.CallbackQueue, queue.Counts{Accepted: queue.TicketLane + 2, Ready: queue.TicketLane + 1, Parked: 1})
 		}},
 	}
 }
