@@ -35,6 +35,7 @@ type Metrics struct {
 	processing [endKinds]prometheus.Observer
 	failures   [failKinds]prometheus.Counter
 	dead       map[queue.Reason]prometheus.Counter
+	callbacks  [callbackEnds]prometheus.Counter
 
 	mu     sync.Mutex // of those who add to the maps below
 	queues atomic.Pointer[map[string]*queueCounters]
@@ -98,14 +99,21 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		Name: "openhqm_queue_dlq_total",
 		Help: "Messages moved to the dead letter queue, by reason.",
 	}, []string{"reason"})
+	callbacks := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "openhqm_callback_attempts_total",
+		Help: "Attempts to tell a receiver that a request has finished, by what came of them.",
+	}, []string{"outcome"})
 	registry.MustRegister(m.requests, m.duration, m.inFlight, m.publish, m.consume, m.wait, m.transitions, m.flow,
-		m.delayed, processing, failures, dead)
+		m.delayed, processing, failures, dead, callbacks)
 
 	for i, name := range endNames {
 		m.processing[i] = processing.WithLabelValues(name)
 	}
 	for i, name := range failureNames {
 		m.failures[i] = failures.WithLabelValues(name)
+	}
+	for i, name := range callbackNames {
+		m.callbacks[i] = callbacks.WithLabelValues(name)
 	}
 	m.dead = make(map[queue.Reason]prometheus.Counter)
 	for _, reason := range queue.Reasons() {

@@ -43,6 +43,9 @@ func counted(t *testing.T) (*Metrics, *prometheus.Registry) {
 	for _, e := range oneOfEverything() {
 		m.Observe(e)
 	}
+	for end := range callbackEnds {
+		m.Callback(end)
+	}
 	m.Route("submit").Count("POST", 202, 2*time.Millisecond)
 	m.Route("legacy").Count("BREW", 999, 2*time.Millisecond)
 	return m, registry
