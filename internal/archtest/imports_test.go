@@ -44,7 +44,7 @@ var imports = map[string]rule{
 	"internal/flow":      {ours: []string{"queue"}},
 	"internal/endpoint":  {ours: []string{"queue", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts"}},
 	"internal/worker":    {ours: []string{"queue", "internal/telemetry"}, drivers: []string{"golang.org/x/sync"}},
-	"internal/callback":  {ours: []string{"queue", "internal/telemetry"}, later: true},
+	"internal/callback":  {ours: []string{"client", "queue", "internal/telemetry"}, drivers: []string{"github.com/standard-webhooks/standard-webhooks/libraries/go"}},
 	"internal/ingress":   {ours: []string{"queue", "internal/reply", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts", "github.com/dunglas/httpsfv"}},
 	"internal/api":       {ours: []string{"client", "queue", "internal/ingress", "internal/reply", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts"}},
 	"internal/reply":     {ours: []string{"client", "queue"}, drivers: []string{"golang.org/x/net/http/httpguts"}},
@@ -53,7 +53,7 @@ var imports = map[string]rule{
 
 	// Configuration fills the Config of the packages that obey it.
 	"internal/config": {
-		ours:    []string{"queue", "internal/api", "internal/endpoint", "internal/ingress", "internal/store/embedded", "internal/telemetry", "internal/worker"},
+		ours:    []string{"queue", "internal/api", "internal/callback", "internal/endpoint", "internal/ingress", "internal/store/embedded", "internal/telemetry", "internal/worker"},
 		drivers: []string{"go.yaml.in/yaml/v3"},
 	},
 
