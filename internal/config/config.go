@@ -11,14 +11,13 @@ type Config struct {
 	Worker       Worker       `yaml:"worker"`
 	Proxy        Proxy        `yaml:"proxy" live:"true"`
 	Cache        Cache        `yaml:"cache"`
+	Callback     Callback     `yaml:"callback" live:"true"`
 	Monitoring   Monitoring   `yaml:"monitoring"`
 	Routing      Routing      `yaml:"routing"`
 	Partitioning Partitioning `yaml:"partitioning"`
 
 	// Routes that choose an endpoint, a mode and keys by path, header or field.
 	Routes Unsupported `yaml:"routes" why:"routes"`
-	// Callbacks that deliver finished results to a URL of the client.
-	Callback Unsupported `yaml:"callback" why:"callbacks"`
 	// Export of traces over OTLP.
 	Tracing Unsupported `yaml:"tracing" why:"tracing"`
 

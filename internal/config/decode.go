@@ -127,15 +127,16 @@ func (d *decoder) listOf(path string, n *node, v reflect.Value, sf reflect.Struc
 		d.fail(n.src.String(), path, "is a mapping; give %s", accepts(sf))
 		return
 	}
-	out := []string{} // never nil: an empty list is an answer, "none", and not the absence of one
-	for _, item := range n.items {
+	// Never nil: an empty list is an answer, "none", and not the absence of one.
+	out := reflect.MakeSlice(v.Type(), len(n.items), len(n.items))
+	for i, item := range n.items {
 		text, ok := d.text(path, item, sf)
 		if !ok {
 			return
 		}
-		out = append(out, text)
+		d.scalar(path, item, text, out.Index(i), sf)
 	}
-	v.Set(reflect.ValueOf(out))
+	v.Set(out)
 }
 
 func splitList(text string, src source) (*node, error) {

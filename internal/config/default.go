@@ -52,7 +52,17 @@ func Default() *Config {
 			MaxResponseSize: 10 * mib,
 			Wait:            10 * second,
 		},
-		Cache:      Cache{TTL: 24 * hour},
+		Cache: Cache{TTL: 24 * hour},
+		Callback: Callback{
+			Allow:          []string{},
+			AllowNetworks:  []string{},
+			Secrets:        []Secret{},
+			Timeout:        15 * second,
+			Concurrency:    32,
+			MaxRetries:     30,
+			RetryDelayBase: 5 * second,
+			RetryDelayMax:  6 * hour,
+		},
 		Monitoring: Monitoring{LogLevel: "info", LogFormat: "auto", MetricsEnabled: true},
 	}
 }

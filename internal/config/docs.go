@@ -100,7 +100,7 @@ func defaultOf(v reflect.Value, path string) string {
 	case reflect.Slice:
 		var items []string
 		for i := range v.Len() {
-			items = append(items, fmt.Sprintf("%q", v.Index(i).String()))
+			items = append(items, fmt.Sprintf("%q", shown(v.Index(i))))
 		}
 		return "[" + strings.Join(items, ", ") + "]"
 	case reflect.Map:
@@ -123,6 +123,8 @@ func typeName(f reflect.StructField) string {
 		return "URL"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
+	case t == reflect.SliceOf(secretType):
+		return "list of secrets"
 	case t.Kind() == reflect.Slice:
 		return "list"
 	case t.Kind() == reflect.Map:

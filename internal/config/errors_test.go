@@ -62,7 +62,7 @@ func TestEveryErrorNamesSourceKeyValueAndWhatIsAccepted(t *testing.T) {
 		{"unknown section of variable", "", []string{"OPENHQM_PROXI__ENABLED=1"},
 			`OPENHQM_PROXI__ENABLED: unknown variable; did you mean OPENHQM_PROXY__ENABLED?`},
 		{"variable like nothing", "", []string{"OPENHQM_WHATEVER__X=1"},
-			`OPENHQM_WHATEVER__X: unknown variable; known sections are SERVER, ADMIN, AUTH, QUEUE, WORKER, PROXY, CACHE, MONITORING, ROUTING, PARTITIONING`},
+			`OPENHQM_WHATEVER__X: unknown variable; known sections are SERVER, ADMIN, AUTH, QUEUE, WORKER, PROXY, CACHE, CALLBACK, MONITORING, ROUTING, PARTITIONING`},
 		{"variable below a value", "", []string{"OPENHQM_SERVER__PORT__X=1"},
 			`OPENHQM_SERVER__PORT__X: unknown variable; did you mean OPENHQM_SERVER__PORT?`},
 		{"variable twice", "", []string{"OPENHQM_SERVER__PORT=1", "openhqm_server__port=2"},

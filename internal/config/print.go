@@ -45,7 +45,7 @@ func (c *Config) yaml(path string, v reflect.Value) *yaml.Node {
 		case f.Type.Kind() == reflect.Slice:
 			item = &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
 			for i := range value.Len() {
-				item.Content = append(item.Content, text(URL(value.Index(i).String()).String()))
+				item.Content = append(item.Content, text(shown(value.Index(i))))
 			}
 		default:
 			item = scalarNode(keyOf(f), value)
@@ -56,6 +56,14 @@ func (c *Config) yaml(path string, v reflect.Value) *yaml.Node {
 		n.Content = append(n.Content, text(keyOf(f)), item)
 	}
 	return n
+}
+
+// shown returns an item of a list as it may be printed.
+func shown(item reflect.Value) string {
+	if secret, ok := item.Interface().(Secret); ok {
+		return secret.String()
+	}
+	return URL(item.String()).String()
 }
 
 func (c *Config) yamlMap(path string, v reflect.Value) *yaml.Node {
