@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/openhqm/openhqm/internal/api"
+	"github.com/openhqm/openhqm/internal/callback"
 	"github.com/openhqm/openhqm/internal/config"
 	"github.com/openhqm/openhqm/internal/endpoint"
 	"github.com/openhqm/openhqm/internal/flow"
@@ -118,14 +119,14 @@ func New(ctx context.Context, c *config.Config, o Options) (app *App, err error)
 
 	a.builder = &builder{handlers: o.Extensions.Handlers, listeners: addresses, options: endpoint.Options{
 		Pseudonym: pseudonym(), WriteError: passFailed(replies, seen), Passed: a.passed,
-	}}
+	}, callback: callback.Options{Observe: a.metrics.Callback}}
 	first, err := a.builder.build(c, nil)
 	if err != nil {
 		return nil, err
 	}
 	a.live.Store(first)
 	a.undo("close endpoints", func() error { a.live.Load().closeWhatIsNotIn(nil); return nil })
-	a.metrics.AddQueues(first.names...)
+	a.metrics.AddQueues(first.worked...)
 	a.gates = &gates{broker: a.broker, log: a.log, live: a.live.Load, wake: make(chan struct{}, 1)}
 
 	checks := []telemetry.Check{{Component: telemetry.ComponentQueue, Ask: observer.check(a.broker)}}

@@ -39,7 +39,7 @@ func (a *App) Reload(c *config.Config) (restart []string, err error) {
 	// From here on nothing can fail.
 	a.live.Store(next)
 	before.closeWhatIsNotIn(next)
-	a.metrics.AddQueues(next.names...)
+	a.metrics.AddQueues(next.worked...)
 	if a.options.Level != nil {
 		a.options.Level.Set(telemetry.ParseLevel(c.Monitoring.LogLevel))
 	}

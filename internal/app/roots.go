@@ -14,7 +14,12 @@ import (
 // and the host has none, as in a container made from scratch. Then it is Mozilla's bundle that the binary carries. Importing
 // the bundle's parent instead would parse it at every start, that of `openhqm version` included.
 func rootsFor(endpoint *config.Endpoint) (*x509.CertPool, error) {
-	if !strings.HasPrefix(strings.ToLower(endpoint.URL.Reveal()), "https:") {
+	return rootsOf(strings.HasPrefix(strings.ToLower(endpoint.URL.Reveal()), "https:"))
+}
+
+// rootsOf is rootsFor of whatever is spoken to in https or not.
+func rootsOf(https bool) (*x509.CertPool, error) {
+	if !https {
 		return nil, nil
 	}
 	if host, err := x509.SystemCertPool(); err == nil && !host.Equal(x509.NewCertPool()) {

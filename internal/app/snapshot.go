@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/openhqm/openhqm/internal/api"
+	"github.com/openhqm/openhqm/internal/callback"
 	"github.com/openhqm/openhqm/internal/config"
 	"github.com/openhqm/openhqm/internal/demo"
 	"github.com/openhqm/openhqm/internal/endpoint"
@@ -28,10 +29,13 @@ const demoQueue = "demo"
 // snapshot is everything that a reload replaces, at once. It never changes.
 type snapshot struct {
 	config *config.Config
-	queues map[string]*served // by queue name, which is the name of the endpoint or handler
-	names  []string           // of queues, sorted
+	queues map[string]*served // by queue name, which is the name of the endpoint or handler, and the hidden one of callbacks
+	names  []string           // of the queues that are not hidden, sorted
+	worked []string           // of all queues, sorted
 	other  queue.Policy       // of queues that nothing serves
 	table  *ingress.Table     // the same targets as ingress knows them
+
+	callbacks callbacks
 }
 
 // served is one queue and what it feeds.
@@ -50,6 +54,7 @@ type builder struct {
 	handlers  map[string]queue.Handler
 	listeners map[string]net.Addr // by section of the configuration
 	options   endpoint.Options
+	callback  callback.Options
 }
 
 // build makes the snapshot of a configuration; before is the one it replaces, or nil. On an error nothing of before has
@@ -82,6 +87,11 @@ func (b *builder) build(c *config.Config, before *snapshot) (*snapshot, error) {
 		s.queues[demoQueue] = &served{handler: demo.New(demo.Config{}), policy: s.other, tried: new(atomic.Bool)}
 	}
 	s.names = slices.Sorted(maps.Keys(s.queues))
+	if err := b.callbacks(s, before); err != nil {
+		s.closeWhatIsNotIn(before)
+		return nil, err
+	}
+	s.worked = slices.Sorted(maps.Keys(s.queues))
 	s.table = b.targets(s)
 	return s, nil
 }
@@ -155,8 +165,9 @@ func (s *snapshot) policyOf(name string) queue.Policy {
 	return s.other
 }
 
-// closeWhatIsNotIn closes the endpoints that the other snapshot does not use.
+// closeWhatIsNotIn closes the endpoints and the sender of callbacks that the other snapshot does not use.
 func (s *snapshot) closeWhatIsNotIn(other *snapshot) {
+	s.closeSender(other)
 	for name, q := range s.queues {
 		if q.endpoint == nil {
 			continue
@@ -192,6 +203,9 @@ func (l *live) handler(name string) (queue.Handler, bool) {
 }
 
 func (l *live) queueNames() []string { return l.Load().names }
+
+// worked returns the queues that a worker works off, the hidden one among them.
+func (l *live) worked() []string { return l.Load().worked }
 
 // ingressTargets are the targets as ingress wants them.
 type ingressTargets struct{ live *live }

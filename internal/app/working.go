@@ -24,7 +24,7 @@ func newWorker(c *config.Config, a *App) *worker.Worker {
 		Grace:    w.Grace.Std() - min(w.DrainLag.Std(), w.Grace.Std()),
 	}, worker.Options{
 		Broker:   a.broker,
-		Queues:   a.live.queueNames,
+		Queues:   a.live.worked,
 		Handler:  a.live.handler,
 		Panicked: a.metrics.Panicked,
 		Log:      a.log,
