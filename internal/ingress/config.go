@@ -42,5 +42,7 @@ type Options struct {
 	Broker  *queue.Broker
 	Targets Targets
 	Replies *reply.Replies
-	Log     *slog.Logger
+	// Callback returns nil if a request may name this receiver of its callback, else the problem to answer. nil: it may name none.
+	Callback func(receiver string) error
+	Log      *slog.Logger
 }

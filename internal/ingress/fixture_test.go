@@ -42,6 +42,7 @@ type setup struct {
 	store   queue.Store // nil: memory
 	targets []ingress.Target
 	none    bool // no default target
+	check   func(receiver string) error
 }
 
 // broker returns a running Broker over a store, and ends both with the test.
@@ -77,7 +78,7 @@ func newHandler(t testing.TB, broker *queue.Broker, s setup) *ingress.Handler {
 		name = ""
 	}
 	return ingress.New(s.config, ingress.Options{Broker: broker, Targets: ingress.NewTable(name, s.targets...), Replies: replies,
-		Log: slog.New(slog.DiscardHandler)})
+		Callback: s.check, Log: slog.New(slog.DiscardHandler)})
 }
 
 func start(t testing.TB, s setup) *fixture {

@@ -21,6 +21,7 @@ type Handler struct {
 	broker   *queue.Broker
 	targets  Targets
 	replies  *reply.Replies
+	callback func(receiver string) error
 	log      *slog.Logger
 	held     held
 	lines    lines
@@ -33,7 +34,7 @@ type Handler struct {
 
 // New returns a Handler.
 func New(c Config, o Options) *Handler {
-	h := &Handler{config: c.withDefaults(), broker: o.Broker, targets: o.Targets, replies: o.Replies, log: o.Log}
+	h := &Handler{config: c.withDefaults(), broker: o.Broker, targets: o.Targets, replies: o.Replies, callback: o.Callback, log: o.Log}
 	h.held.open(h.config)
 	h.lines.limit = h.config.MaxLine
 	h.passesEnd, h.endPasses = context.WithCancel(context.Background())
@@ -103,7 +104,7 @@ func (h *Handler) store(w http.ResponseWriter, r *http.Request, c *call) {
 // submit makes the message durable. The client's leaving does not end the write: it would not say whether it was done.
 func (h *Handler) submit(r *http.Request, c *call, request queue.Request, key string) (queue.Receipt, error) {
 	ctx := context.WithoutCancel(r.Context())
-	s := queue.Submission{Queue: c.target.Queue, Request: request}
+	s := queue.Submission{Queue: c.target.Queue, Request: request, Callback: c.callback}
 	if c.target.Endpoint {
 		s.Endpoint = c.target.Name
 	}

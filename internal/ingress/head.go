@@ -12,10 +12,11 @@ import (
 
 // call is what the head of a request decided.
 type call struct {
-	target Target
-	origin string // request target in origin form, or *
-	prefer preferences
-	mode   Mode
+	target   Target
+	origin   string // request target in origin form, or *
+	prefer   preferences
+	mode     Mode
+	callback string // the receiver to tell of the end, or ""
 }
 
 // readHead decides all that the head alone decides, without touching the body. A problem refuses the request.
@@ -51,6 +52,9 @@ func (h *Handler) readHead(w http.ResponseWriter, r *http.Request, c *call) *rep
 		c.prefer = readPreferences(lines)
 	}
 	c.mode = decide(r, &c.target, &c.prefer)
+	if problem := h.readCallback(r, c); problem != nil {
+		return problem
+	}
 	if c.mode == ModeSync {
 		return nil
 	}
