@@ -47,24 +47,25 @@ type Status struct {
 	Queue         string `json:"queue"`              // the line it stands in
 	Endpoint      string `json:"endpoint,omitempty"` // the configured target; absent for a built-in handler
 
-	SubmittedAt time.Time  `json:"submitted_at"`
-	UpdatedAt   time.Time  `json:"updated_at"`
-	CompletedAt *time.Time `json:"completed_at"`
-	ExpiresAt   *time.Time `json:"expires_at"`             // the deadline; nil: never
-	RemovedAt   *time.Time `json:"readable_until"`         // terminal: when the record is removed; nil: not yet known, or never
-	NextAttempt *time.Time `json:"next_attempt_at"`        // scheduled: not before this time
-	StartsAt    *time.Time `json:"estimated_start_at"`     // waiting: an estimate; nil if there is nothing to go by
-	Position    int64      `json:"position,omitempty"`     // waiting: an upper bound, from 1
-	ClosedBy    string     `json:"closed_by,omitempty"`    // unfinished: what keeps the endpoint closed now, a hold's reason
-	StatusCode  int        `json:"status_code,omitempty"`  // of the stored answer
-	Attempts    int        `json:"attempts"`               // deliveries that were answered or may have been
-	Deliveries  int        `json:"deliveries"`             // times it was handed to a worker
-	Generation  int        `json:"generation"`             // raised by each redrive
-	Priority    int        `json:"priority"`               // 0 to 9
-	Cancelling  bool       `json:"cancelling,omitempty"`   // a running call is being aborted
-	MayHaveRun  bool       `json:"may_have_run,omitempty"` // CANCELLED or TIMEOUT: the endpoint may have been reached
-	Revision    uint64     `json:"revision"`               // raised by every change; the id of a server-sent event
-	Links       Links      `json:"links"`
+	SubmittedAt time.Time      `json:"submitted_at"`
+	UpdatedAt   time.Time      `json:"updated_at"`
+	CompletedAt *time.Time     `json:"completed_at"`
+	ExpiresAt   *time.Time     `json:"expires_at"`             // the deadline; nil: never
+	RemovedAt   *time.Time     `json:"readable_until"`         // terminal: when the record is removed; nil: not yet known, or never
+	NextAttempt *time.Time     `json:"next_attempt_at"`        // scheduled: not before this time
+	StartsAt    *time.Time     `json:"estimated_start_at"`     // waiting: an estimate; nil if there is nothing to go by
+	Position    int64          `json:"position,omitempty"`     // waiting: an upper bound, from 1
+	ClosedBy    string         `json:"closed_by,omitempty"`    // unfinished: what keeps the endpoint closed now, a hold's reason
+	StatusCode  int            `json:"status_code,omitempty"`  // of the stored answer
+	Attempts    int            `json:"attempts"`               // deliveries that were answered or may have been
+	Deliveries  int            `json:"deliveries"`             // times it was handed to a worker
+	Generation  int            `json:"generation"`             // raised by each redrive
+	Priority    int            `json:"priority"`               // 0 to 9
+	Cancelling  bool           `json:"cancelling,omitempty"`   // a running call is being aborted
+	MayHaveRun  bool           `json:"may_have_run,omitempty"` // CANCELLED or TIMEOUT: the endpoint may have been reached
+	Revision    uint64         `json:"revision"`               // raised by every change; the id of a server-sent event
+	Callback    *CallbackState `json:"callback,omitempty"`     // of a request that names a receiver
+	Links       Links          `json:"links"`
 }
 
 // Terminal reports whether the status is final.

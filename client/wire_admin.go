@@ -142,6 +142,7 @@ type Message struct {
 	Edited         *Request        `json:"edited,omitempty"` // sent instead of Request since a redrive with an edit
 	Result         *Result         `json:"result,omitempty"`
 	History        []Attempt       `json:"history"`
+	Callback       *CallbackState  `json:"callback,omitempty"`        // of a request that names a receiver; not in lists
 	HistoryDropped int             `json:"history_dropped,omitempty"` // older deliveries that are no longer kept
 }
 

@@ -36,6 +36,7 @@ type setup struct {
 	config  api.Config
 	targets targets
 	caller  func(*http.Request) string
+	check   func(receiver string) error // nil: no callbacks
 	policy  queue.Policy
 }
 
@@ -61,8 +62,8 @@ func newFixture(t *testing.T, change ...func(*setup)) *fixture {
 		t.Fatal(err)
 	}
 	f.producer = api.NewProducer(s.config, api.Options{Broker: f.broker, Replies: replies, Targets: f.targets, Log: log,
-		Caller: s.caller,
-		Next:   http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(appStatus) })})
+		Caller: s.caller, Callback: s.check,
+		Next: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(appStatus) })})
 	f.endpoints = []api.Endpoint{
 		{Name: "billing", URL: "http://billing:8080", Queue: "billing", Selectable: true},
 		{Name: "legacy", URL: "http://legacy:8080", Queue: "legacy", Default: true, Selectable: true, SecretFields: []string{"X-Shop-Key"}},

@@ -46,6 +46,7 @@ func (a *Admin) message(w http.ResponseWriter, r *http.Request, v vars) {
 		return
 	}
 	m := a.messageOf(rec)
+	m.Callback = callbackOf(r.Context(), a.o.Broker, rec)
 	if withBody {
 		err = showBody(r.Context(), &m.Request, rec.Request.Body)
 		if err == nil && rec.Edited != nil {

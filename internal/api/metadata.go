@@ -29,6 +29,7 @@ type metadata struct {
 	path      string
 	delay     time.Duration
 	notBefore time.Time
+	callback  string
 }
 
 // memberErrors are the wrong members of an envelope.
@@ -120,6 +121,12 @@ func readMetadata(raw json.RawMessage) (metadata, memberErrors) {
 	read("not_before", func(v json.RawMessage) error {
 		if m.notBefore.UnmarshalJSON(v) != nil {
 			return errors.New("want a time of RFC 3339 as text, such as \"2030-01-31T08:00:00Z\"")
+		}
+		return nil
+	})
+	read("callback_url", func(v json.RawMessage) error {
+		if json.Unmarshal(v, &m.callback) != nil || m.callback == "" {
+			return errors.New("want the URL of a receiver as text")
 		}
 		return nil
 	})

@@ -30,6 +30,8 @@ type Options struct {
 	Replies *reply.Replies
 	Targets Targets
 	Log     *slog.Logger
+	// Callback returns nil if a request may name this receiver of its callback, else the problem to answer. nil: it may name none.
+	Callback func(receiver string) error
 	// Next serves every request that is not ours.
 	Next http.Handler
 	// Instrument wraps the handler of each route, under the route's name. nil: nothing does.
@@ -141,9 +143,9 @@ func (p *Producer) record(r *http.Request, id queue.ID) (*queue.Record, error) {
 	return p.visible(r, rec, err)
 }
 
-// visible hides records of other callers as if they did not exist.
+// visible hides records of other callers, and those of hidden queues, as if they did not exist.
 func (p *Producer) visible(r *http.Request, rec *queue.Record, err error) (*queue.Record, error) {
-	if err == nil && p.o.Caller != nil && rec.Caller != p.o.Caller(r) {
+	if err == nil && (queue.Hidden(rec.Queue) || p.o.Caller != nil && rec.Caller != p.o.Caller(r)) {
 		return nil, queue.ErrNotFound
 	}
 	return rec, err

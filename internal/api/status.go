@@ -26,11 +26,9 @@ func (p *Producer) status(w http.ResponseWriter, r *http.Request, v vars) {
 
 // cancel withdraws a message: 200 if that was all, 202 while a running call is being aborted, 409 if it has finished.
 func (p *Producer) cancel(w http.ResponseWriter, r *http.Request, v vars) {
-	if p.o.Caller != nil {
-		if _, err := p.record(r, v.id); err != nil {
-			p.fail(w, r, v.id, err)
-			return
-		}
+	if _, err := p.record(r, v.id); err != nil {
+		p.fail(w, r, v.id, err)
+		return
 	}
 	rec, err := p.o.Broker.Cancel(r.Context(), v.id, queue.CancelOptions{})
 	switch {
@@ -75,6 +73,7 @@ func (p *Producer) statusOf(r *http.Request, rec *queue.Record) *client.Status {
 		Cancelling:    rec.CancelRequested,
 		MayHaveRun:    rec.MayHaveRun,
 		Revision:      uint64(rec.Revision),
+		Callback:      callbackOf(r.Context(), p.o.Broker, rec),
 		Links:         client.Links(p.o.Replies.Links(r, rec.ID)),
 	}
 	if rec.Result != nil {

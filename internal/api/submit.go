@@ -119,6 +119,9 @@ func (p *Producer) bind(r *http.Request, e *envelope, payload queue.Body) (*queu
 	if err != nil {
 		return nil, err
 	}
+	if err := p.checkCallback(m.callback); err != nil {
+		return nil, err
+	}
 	if header["Content-Type"] == nil {
 		header["Content-Type"] = []string{"application/json"}
 	}
@@ -128,6 +131,7 @@ func (p *Producer) bind(r *http.Request, e *envelope, payload queue.Body) (*queu
 		Delay:          m.delay,
 		NotBefore:      m.notBefore,
 		AttemptTimeout: m.timeout,
+		Callback:       m.callback,
 		Request: queue.Request{
 			Method: firstOf(m.method, target.Method, http.MethodPost),
 			Target: firstOf(m.path, "/"),

@@ -86,19 +86,27 @@ func viewRequest(q *queue.Request, secret []string) client.Request {
 	}
 }
 
-// maskedMetadata returns a submit's metadata with its path shown as the target is.
+// maskedMetadata returns a submit's metadata with its path and its callback_url shown as the target is.
 func maskedMetadata(metadata json.RawMessage) json.RawMessage {
 	var members map[string]json.RawMessage
-	var path string
-	if json.Unmarshal(metadata, &members) != nil || json.Unmarshal(members["path"], &path) != nil {
+	if json.Unmarshal(metadata, &members) != nil {
 		return metadata
 	}
-	shown := telemetry.MaskQuery(path)
-	if shown == path {
+	changed := false
+	for _, name := range []string{"path", "callback_url"} {
+		var target string
+		if json.Unmarshal(members[name], &target) != nil {
+			continue
+		}
+		if shown := telemetry.MaskQuery(target); shown != target {
+			members[name], _ = json.Marshal(shown) // a string can always be encoded
+			changed = true
+		}
+	}
+	if !changed {
 		return metadata
 	}
-	members["path"], _ = json.Marshal(shown) // a string can always be encoded
-	encoded, _ := json.Marshal(members)      // so can what was just decoded
+	encoded, _ := json.Marshal(members) // so can what was just decoded
 	return encoded
 }
 

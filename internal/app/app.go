@@ -176,14 +176,15 @@ func (a *App) serveIngress(c *config.Config, replies *reply.Replies, registry *p
 		MaxTargetBytes: maxTarget,
 		MaxHeaderBytes: int(c.Server.MaxHeaderBytes),
 		TrustedProxies: trusted(c.Server.TrustedProxies),
-	}, ingress.Options{Broker: a.broker, Targets: ingressTargets{a.live}, Replies: replies, Log: a.log})
+	}, ingress.Options{Broker: a.broker, Targets: ingressTargets{a.live}, Replies: replies,
+		Callback: a.live.checkCallback, Log: a.log})
 	a.producer = api.NewProducer(api.Config{
 		Prefix:         c.Server.APIPrefix,
 		Origins:        c.Server.CORS.Origins,
 		MaxRequestSize: int64(c.Proxy.MaxRequestSize),
 		MaxResultSize:  int64(c.Proxy.MaxResponseSize),
 	}, api.Options{
-		Broker: a.broker, Replies: replies, Targets: apiTargets{a.live}, Log: a.log,
+		Broker: a.broker, Replies: replies, Targets: apiTargets{a.live}, Callback: a.live.checkCallback, Log: a.log,
 		Next: a.withProbes(a.capture, c, replies, registry), Instrument: telemetry.Named,
 	})
 	a.ingress.server = ingress.Server(a.metrics.Handler(a.closing(boundedHeads(a.producer, c, replies))), serverHead(c), a.log)
