@@ -25,6 +25,9 @@
 //  6. With callers known, a record is visible to its caller only; others get 404 (TestOnlyTheCallerReads).
 //  7. The operator's calls need the admin token, or without one a peer and a Host that are loopback
 //     (TestAdminAccess). Fields that carry secrets are masked (TestMessageMasksSecrets).
+//  8. A submit has no receiver told of its end but one that the configuration lists
+//     (TestASubmitNamesOnlyAReceiverThatIsListed), and callback tickets are no producer's to reach
+//     (TestProducersDoNotSeeTickets).
 //
 // # Concurrency
 //

@@ -20,6 +20,8 @@
 //  7. Bounded: clients held, bytes they pin, calls that wait to pass, bodies, targets and fields. A client that stands still
 //     for a minute while it sends, or takes nothing of a passed answer, gives the slot of its call back
 //     (TestAClientThatStandsStillInAPassedCallLosesItsSlot); a quiet stream or upgraded connection keeps it.
+//  8. A request has no receiver told of its end but one that the configuration lists
+//     (TestACapturedRequestNamesOnlyAReceiverThatIsListed).
 //
 // # Concurrency
 //
