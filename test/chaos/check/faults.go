@@ -21,8 +21,6 @@ const (
 	settleWithin = int64(time.Second)
 	// flyingWithin is how long after its answer a call is counted among those in flight at a fault.
 	flyingWithin = int64(250 * time.Millisecond)
-	// roomWithin is how long after space has come back the store may take to see it (R11).
-	roomWithin = int64(5 * time.Second)
 	// onTheWire is how long after the end of a process the endpoint may take to see what was sent before.
 	onTheWire = int64(50 * time.Millisecond)
 )
@@ -60,10 +58,6 @@ func (f *fault) window() {
 	case history.Stop, history.Pause:
 		f.excuses = true
 		f.until(settleWithin)
-	case history.Disk:
-		// A large answer that finds no room is a call that failed: one that may be repeated is.
-		f.excuses = true
-		f.until(roomWithin)
 	}
 }
 
