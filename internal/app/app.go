@@ -118,13 +118,14 @@ func New(ctx context.Context, c *config.Config, o Options) (app *App, err error)
 	}
 
 	a.builder = &builder{handlers: o.Extensions.Handlers, listeners: addresses, options: endpoint.Options{
-		Pseudonym: pseudonym(), WriteError: passFailed(replies, seen), Passed: a.passed,
+		Pseudonym: pseudonym(), WriteError: passFailed(replies, seen), Passed: a.passed, FilesRead: a.filesRead,
 	}, callback: callback.Options{Observe: a.metrics.Callback}}
 	first, err := a.builder.build(c, nil)
 	if err != nil {
 		return nil, err
 	}
 	a.live.Store(first)
+	a.warnUnverified(first)
 	a.undo("close endpoints", func() error { a.live.Load().closeWhatIsNotIn(nil); return nil })
 	a.metrics.AddQueues(first.worked...)
 	a.gates = &gates{broker: a.broker, log: a.log, live: a.live.Load, wake: make(chan struct{}, 1)}

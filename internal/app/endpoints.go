@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/tls"
 	"fmt"
 	"reflect"
 
@@ -23,6 +24,7 @@ func endpointConfig(name string, e *config.Endpoint, p *config.Proxy) endpoint.C
 		HeaderNames:          e.HeaderNames,
 		ForwardHeaders:       p.ForwardHeaders,
 		StripHeaders:         p.StripHeaders,
+		TLS:                  tlsOf(&e.TLS, e.URL.Reveal()),
 		Auth:                 authOf(e),
 		ForwardAuthorization: e.AuthType != config.AuthNone && e.Authorization == config.AuthorizationForward,
 		ReplaceAuthorization: e.AuthType == config.AuthNone && e.Authorization == config.AuthorizationReplace,
@@ -40,6 +42,19 @@ func revealed(fields map[string]config.Secret) map[string]string {
 		shown[name] = value.Reveal()
 	}
 	return shown
+}
+
+// tlsOf returns how an https endpoint is spoken to; nothing for others.
+func tlsOf(t *config.TLS, url string) endpoint.TLS {
+	if !https(url) {
+		return endpoint.TLS{}
+	}
+	c := endpoint.TLS{CAFile: t.CAFile, CertFile: t.CertFile, KeyFile: t.KeyFile, ServerName: t.ServerName,
+		MinVersion: tls.VersionTLS12, InsecureSkipVerify: t.InsecureSkipVerify}
+	if t.MinVersion == "1.3" {
+		c.MinVersion = tls.VersionTLS13
+	}
+	return c
 }
 
 func authOf(e *config.Endpoint) endpoint.Auth {

@@ -25,7 +25,8 @@ type Report struct {
 	Others   []string // endpoints that requests may name
 	Guard    string   // who may use the operators' API, in words
 	Store    queue.Capabilities
-	Readable bool // whoever has an ID may read its result
+	Readable bool     // whoever has an ID may read its result
+	Insecure []string // endpoints whose certificates are not verified
 }
 
 // Address is where a listener is reached.
@@ -70,6 +71,9 @@ func (r Report) Text() string {
 	line("recovered", "%s", recovered(r.Store.Recovered))
 	if r.Readable {
 		line("note", "without authentication, whoever knows a correlation ID may read its result")
+	}
+	if len(r.Insecure) > 0 {
+		line("INSECURE", "certificates are not verified of: %s", strings.Join(r.Insecure, ", "))
 	}
 	if try := r.try(); try != "" {
 		fmt.Fprintf(&b, "\nTry:  %s\n", try)
@@ -160,6 +164,8 @@ func (a *App) Report() Report {
 		Admin:   reachable(a.admin.Addr()),
 		Guard:   "from this machine only, until auth.admin_token is set",
 		Store:   a.broker.Capabilities(),
+
+		Insecure: now.unverified(),
 	}
 	if now.config.Auth.AdminToken.Reveal() != "" {
 		r.Guard = "with auth.admin_token"

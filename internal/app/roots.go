@@ -10,12 +10,14 @@ import (
 	"github.com/openhqm/openhqm/internal/config"
 )
 
-// rootsFor returns the authorities to trust for an endpoint: nil, which means the host's, unless the endpoint speaks https
-// and the host has none, as in a container made from scratch. Then it is Mozilla's bundle that the binary carries. Importing
+// rootsFor returns the authorities to trust for an endpoint that names none itself: nil, which means the host's, unless the
+// endpoint speaks https and the host has none, as in a container made from scratch. Then it is Mozilla's bundle that the binary carries. Importing
 // the bundle's parent instead would parse it at every start, that of `openhqm version` included.
 func rootsFor(endpoint *config.Endpoint) (*x509.CertPool, error) {
-	return rootsOf(strings.HasPrefix(strings.ToLower(endpoint.URL.Reveal()), "https:"))
+	return rootsOf(https(endpoint.URL.Reveal()) && endpoint.TLS.CAFile == "")
 }
+
+func https(url string) bool { return strings.HasPrefix(strings.ToLower(url), "https:") }
 
 // rootsOf is rootsFor of whatever is spoken to in https or not.
 func rootsOf(https bool) (*x509.CertPool, error) {

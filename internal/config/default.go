@@ -76,6 +76,7 @@ func defaultEndpoint() Endpoint {
 		HeaderNames:    []string{},
 		AuthFailures:   AuthFailuresHold,
 		Burst:          1,
+		TLS:            TLS{MinVersion: "1.2"},
 		Breaker:        Breaker{Failures: 5, Statuses: []string{"502", "503", "504"}, Wait: 5 * second, WaitMax: 30 * second},
 		RetryBudget:    20,
 		Selectable:     true,

@@ -7,6 +7,7 @@ import (
 
 func TestEveryErrorNamesSourceKeyValueAndWhatIsAccepted(t *testing.T) {
 	const url = "proxy: {endpoints: {a: {url: http://a, "
+	const secure = "proxy: {endpoints: {a: {url: https://a, "
 	for _, tc := range []struct {
 		name string
 		file string
@@ -155,8 +156,20 @@ func TestEveryErrorNamesSourceKeyValueAndWhatIsAccepted(t *testing.T) {
 			`openhqm.yaml:1: proxy.endpoints.a.auth_token: is the mask that config print writes, not a secret`},
 		{"oauth2", url + "auth_type: oauth2}}}", nil,
 			`openhqm.yaml:1: proxy.endpoints.a.auth_type: "oauth2": not supported in this version; give one of bearer, api_key, basic, custom`},
-		{"tls", url + "tls: {ca: x}}}}", nil,
-			`openhqm.yaml:1: proxy.endpoints.a.tls: TLS settings of an endpoint: not supported in this version; remove the key`},
+		{"tls key", url + "tls: {ca: x}}}}", nil,
+			`openhqm.yaml:1: proxy.endpoints.a.tls.ca: unknown key`},
+		{"tls of http", url + "tls: {server_name: x}}}}", nil,
+			`openhqm.yaml:1: proxy.endpoints.a.tls.server_name: has no effect on an http url; give an https url, or remove it`},
+		{"tls without key", secure + "tls: {cert_file: /c}}}}", nil,
+			`openhqm.yaml:1: proxy.endpoints.a.tls.key_file: is empty; cert_file needs the file of its key`},
+		{"tls without certificate", secure + "tls: {key_file: /k}}}}", nil,
+			`openhqm.yaml:1: proxy.endpoints.a.tls.cert_file: is empty; key_file needs the file of its certificate`},
+		{"tls name", secure + "tls: {server_name: \"a:1\"}}}}", nil,
+			`openhqm.yaml:1: proxy.endpoints.a.tls.server_name: "a:1" is not accepted; give a host name without a port`},
+		{"tls version", secure + "tls: {min_version: 1.1}}}}", nil,
+			`openhqm.yaml:1: proxy.endpoints.a.tls.min_version: "1.1" is not accepted; give one of 1.2, 1.3`},
+		{"tls both ways", secure + "tls: {ca_file: /c, insecure_skip_verify: true}}}}", nil,
+			`openhqm.yaml:1: proxy.endpoints.a.tls.insecure_skip_verify: is true, so that nothing is compared with ca_file; remove it: ca_file alone trusts your own authority`},
 		{"framing header", url + "headers: {transfer-encoding: chunked}}}}", nil,
 			`openhqm.yaml:1: proxy.endpoints.a.headers.transfer-encoding: transfer-encoding cannot be set: it belongs to the connection, not to the request; give another field`},
 		{"header name", url + "headers: {\"X Y\": s3cret}}}}", nil,

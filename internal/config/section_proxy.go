@@ -126,6 +126,8 @@ type Endpoint struct {
 	Rate Rate `yaml:"rate"`
 	// Calls that may start at once after a pause, within `rate`.
 	Burst int `yaml:"burst" min:"1" max:"1000000"`
+	// How an https endpoint is spoken to, beside its URL.
+	TLS TLS `yaml:"tls"`
 	// What happens when the endpoint fails altogether.
 	Breaker Breaker `yaml:"breaker"`
 	// How many retries may be sent for 100 first attempts, in each process and over ten seconds; 10 retries a second always
@@ -134,12 +136,30 @@ type Endpoint struct {
 	// May a request name this endpoint (the OpenHQM-Endpoint field, `metadata.endpoint`)? `false`: no request goes to it.
 	Selectable bool `yaml:"selectable"`
 
-	// Client certificates, own authorities and pinned names.
-	TLS Unsupported `yaml:"tls" why:"TLS settings of an endpoint"`
 	// Tokens fetched by the OAuth 2 client credentials grant.
 	OAuth2 Unsupported `yaml:"oauth2" why:"OAuth 2"`
 	// Rules that tell success by the body of an answer.
 	Success Unsupported `yaml:"success" why:"success rules"`
+}
+
+// TLS is how an https endpoint is spoken to.
+type TLS struct {
+	// File of the certificates, in PEM, of the only authorities that the endpoint's certificate may come from. Not set: those
+	// of the system. It is read at start, and while the endpoint is called it is looked at once a second: after a change new
+	// calls use new connections. A file that cannot be used refuses a start; later on the one before stays, and the log says so.
+	CAFile string `yaml:"ca_file"`
+	// File of the certificate, in PEM and with its chain behind it, that is shown to an endpoint that asks for one (mutual TLS).
+	// Needs `key_file`. Read anew as `ca_file` is.
+	CertFile string `yaml:"cert_file"`
+	// File of the key of `cert_file`, in PEM and without a passphrase. Read anew as `ca_file` is.
+	KeyFile string `yaml:"key_file"`
+	// Name that is asked for in the handshake (SNI) and that the endpoint's certificate has to bear. Not set: the host of `url`.
+	ServerName string `yaml:"server_name"`
+	// Oldest version of TLS that is spoken.
+	MinVersion string `yaml:"min_version" enum:"1.2|1.3"`
+	// Takes any certificate of the endpoint: whoever is on the way can read what is sent, credentials included, and answer
+	// in its place. Each start and reload warns of it. To trust an authority of your own, use `ca_file` instead.
+	InsecureSkipVerify bool `yaml:"insecure_skip_verify"`
 }
 
 // Breaker closes an endpoint that fails, so that what waits for it costs no attempts, and finds out when it is back.

@@ -106,6 +106,7 @@ func (k *checker) endpoint(name string) {
 		}
 	}
 	k.credentials(path, &e)
+	k.tls(path+".tls", &e)
 	k.breaker(path+".breaker", &e.Breaker)
 	if e.Burst > 1 && e.Rate.Count == 0 && k.isSet(path+".burst") {
 		k.note(k.c.sourceOf(path+".burst"), path+".burst", "has no effect without rate")

@@ -52,6 +52,8 @@ type Config struct {
 	ForwardHeaders []string
 	StripHeaders   []string
 
+	TLS TLS
+
 	Auth Auth
 	// ForwardAuthorization keeps the client's Authorization field, if it sent one, where it would be replaced because Auth
 	// is set.
@@ -98,8 +100,12 @@ const (
 type Options struct {
 	// Pseudonym names this process in Via (RFC 9110 7.6.3) and finds loops, so it should be unique. Default: openhqm.
 	Pseudonym string
-	// Roots are the authorities that an https endpoint's certificate must come from. nil: the system's.
+	// Roots are the authorities that an https endpoint's certificate must come from, unless TLS names others. nil: the
+	// system's.
 	Roots *x509.CertPool
+	// FilesRead is told when the files of an endpoint's TLS have changed: nil once they are used, else why they cannot be,
+	// while those before stay. It must not block. May be nil.
+	FilesRead func(endpoint string, err error)
 	// WriteError answers a passed-through request for which the endpoint gave no answer. Default: plain text.
 	WriteError func(w http.ResponseWriter, r *http.Request, f Failure)
 	// Passed is told what came of each passed-through request: when the head of its answer is there, or when there will be
@@ -170,6 +176,9 @@ func (c *Config) validate() (*url.URL, error) {
 		if !httpguts.ValidHeaderFieldName(name) {
 			return nil, fmt.Errorf("endpoint %q: header name %q cannot be sent", c.Name, name)
 		}
+	}
+	if err := c.TLS.validate(c.Name, u.Scheme); err != nil {
+		return nil, err
 	}
 	return u, c.Auth.validate(c.Name)
 }

@@ -2,7 +2,6 @@ package endpoint
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"strings"
@@ -105,6 +104,9 @@ type conn struct {
 	net.Conn
 	sent *counter // bytes on the wire, below TLS
 	call atomic.Pointer[call]
+
+	heard  bool // a byte of an answer came; of the one goroutine that reads
+	secure *handshake
 }
 
 // Write writes unless the call may not be sent on this connection.
@@ -142,6 +144,10 @@ func (c *conn) write(k *call, p []byte, first bool) (int, error) {
 // Read reads, and tells the call when it learns something.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	c.heard = c.heard || n > 0
+	if err != nil && !c.heard {
+		err = c.secure.refusal(err)
+	}
 	if k := c.call.Load(); k != nil {
 		if n > 0 {
 			k.hear(c)
@@ -164,42 +170,3 @@ func (c *counter) Write(p []byte) (int, error) {
 	c.n.Add(int64(n))
 	return n, err
 }
-
-// dial connects. Everything that fails here is provably not sent.
-func (e *Endpoint) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.config.ConnectTimeout)
-	defer cancel()
-	raw, err := e.dialer.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	sent := &counter{Conn: raw}
-	return &conn{Conn: sent, sent: sent}, nil
-}
-
-// dialTLS connects and shakes hands, within one connect timeout.
-func (e *Endpoint) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.config.ConnectTimeout)
-	defer cancel()
-	raw, err := e.dialer.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		host = address
-	}
-	sent := &counter{Conn: raw}
-	secure := tls.Client(sent, &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, RootCAs: e.roots})
-	if err := secure.HandshakeContext(ctx); err != nil {
-		raw.Close()
-		return nil, &handshakeError{err}
-	}
-	return &conn{Conn: secure, sent: sent}, nil
-}
-
-// handshakeError is a TLS handshake that failed.
-type handshakeError struct{ err error }
-
-func (e *handshakeError) Error() string { return "TLS handshake: " + e.err.Error() }
-func (e *handshakeError) Unwrap() error { return e.err }

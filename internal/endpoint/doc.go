@@ -9,12 +9,15 @@
 //  1. One arrival at most: no byte of a request reaches a second connection, whatever the transport below does (R6).
 //     TestOneAttemptArrivesOnce, TestGateKnowsWhetherAByteWasSent.
 //  2. [queue.NotSent] is certain: when it is reported, no byte of the request was handed to a connection and none will be
-//     (R5). TestWhatWasNotSentIsNotSent, TestCauseDecidesHowACallEnded.
+//     (R5), or the endpoint ended the handshake of TLS instead of reading it. TestWhatWasNotSentIsNotSent,
+//     TestFailedHandshakesAreNotSentAndExplained, TestCauseDecidesHowACallEnded.
 //  3. Fidelity: method, raw path, raw query, fields, trailers and body bytes arrive as the client sent them, but for the
 //     changes that are listed at [Endpoint.Handle]. TestTargetArrivesByteForByte, TestHeaderRules.
 //  4. Redirects are answers. Bodies are never decompressed. No proxy is taken from the environment. TestAnswerIsKeptAsItCame.
 //  5. Memory does not grow with the size of a body, in either direction.
-//  6. No error text holds a credential, a query string or bytes of a body. TestErrorsHoldNoSecrets.
+//  6. Files of TLS are taken up while the endpoint is called, and no connection made by those before serves a new request.
+//     TestFilesOfTLSAreReadAnewWhenTheyChange.
+//  7. No error text holds a credential, a query string or bytes of a body. TestErrorsHoldNoSecrets.
 //
 // # Faults and their classes
 //
@@ -22,7 +25,7 @@
 // (unknown_outcome); the rest is decided by the Broker.
 //
 //	the endpoint cannot be resolved, refuses, does not answer the connect in time   not_sent
-//	TLS handshake fails or takes too long                                            not_sent
+//	TLS handshake fails, on either side, or takes too long                           not_sent
 //	a reused connection turns out closed before a byte was written                   not_sent
 //	configured credentials are missing or cannot be a field value                    not_sent
 //	the stored body cannot be opened because the store is away                       not_sent

@@ -3,13 +3,14 @@ package endpoint
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/http/httputil"
+	"sync/atomic"
 	"time"
 
 	"github.com/openhqm/openhqm/queue"
@@ -30,12 +31,13 @@ type Endpoint struct {
 	replacesAuthorization bool
 
 	dialer    net.Dialer
-	roots     *x509.CertPool // nil: the system's
-	transport *http.Transport
+	files     *files
+	transport atomic.Pointer[http.Transport]
 	proxy     *httputil.ReverseProxy
 }
 
-// New returns an endpoint. It opens no connection. The error says what is wrong with the configuration.
+// New returns an endpoint. It reads the files of TLS, and opens no connection. The error says what is wrong with the
+// configuration or with a file.
 func New(c Config, o Options) (*Endpoint, error) {
 	c = c.withDefaults()
 	u, err := c.validate()
@@ -48,7 +50,6 @@ func New(c Config, o Options) (*Endpoint, error) {
 		pseudonym:  orElse(o.Pseudonym, "openhqm"),
 		writeError: o.WriteError,
 		passed:     o.Passed,
-		roots:      o.Roots,
 		forward:    newNames(c.ForwardHeaders),
 		strip:      newNames(c.StripHeaders),
 		static:     make(map[string]string, len(c.Headers)),
@@ -78,21 +79,14 @@ func New(c Config, o Options) (*Endpoint, error) {
 	if e.writeError == nil {
 		e.writeError = plainError
 	}
-	pool := c.Concurrency
-	if pool == 0 {
-		pool = DefaultPool
+	read := func(error) {}
+	if o.FilesRead != nil {
+		read = func(err error) { o.FilesRead(c.Name, err) }
 	}
-	e.transport = &http.Transport{
-		Proxy:                  nil, // never from the environment: only configured targets (promise 8)
-		DialContext:            e.dial,
-		DialTLSContext:         e.dialTLS,
-		DisableCompression:     true, // else bodies would be decompressed on the way
-		MaxIdleConns:           pool,
-		MaxIdleConnsPerHost:    pool,
-		IdleConnTimeout:        c.IdleTimeout,
-		ResponseHeaderTimeout:  c.FirstByteTimeout,
-		MaxResponseHeaderBytes: MaxResponseHeader,
+	if e.files, err = c.TLS.files(o.Roots, read); err != nil {
+		return nil, fmt.Errorf("endpoint %q: %w", c.Name, err)
 	}
+	e.transport.Store(e.newTransport(e.files.now))
 	e.proxy = e.newProxy()
 	return e, nil
 }
@@ -101,7 +95,7 @@ func New(c Config, o Options) (*Endpoint, error) {
 func (e *Endpoint) Config() Config { return e.config }
 
 // Close ends idle connections. Calls under way go on.
-func (e *Endpoint) Close() { e.transport.CloseIdleConnections() }
+func (e *Endpoint) Close() { e.transport.Load().CloseIdleConnections() }
 
 // Handle makes one attempt to send the delivery's request and reports what came of it; see the package's table.
 //
@@ -243,5 +237,5 @@ func (e *Endpoint) roundTrip(ctx context.Context, r *http.Request, k *call) (*ht
 			c.call.Store(k)
 		}
 	}}
-	return e.transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	return e.connections().RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, trace)))
 }

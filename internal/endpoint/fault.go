@@ -44,14 +44,15 @@ type timeoutError struct{ limit time.Duration }
 func (e *timeoutError) Error() string { return "the attempt took longer than " + e.limit.String() }
 
 // faultOf says what an error of the transport, or of reading an answer, means. sent: a byte of the request may have
-// arrived. ctx is the attempt's, whose cause tells a call that was ended from one that failed.
+// left; it has not arrived where the handshake was refused. ctx is the attempt's, whose cause tells a call that was ended from one that failed.
 func faultOf(ctx context.Context, err error, sent bool) *fault {
 	var known *fault
 	if errors.As(err, &known) || errors.As(context.Cause(ctx), &known) {
 		return known
 	}
 	f := &fault{class: queue.NotSent, status: http.StatusBadGateway, cause: context.Cause(ctx)}
-	if sent {
+	var refused *handshakeError
+	if sent = sent && !errors.As(err, &refused) && !errors.As(f.cause, &refused); sent {
 		f.class = queue.Unanswered
 	}
 	var late *timeoutError

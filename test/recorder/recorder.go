@@ -17,12 +17,13 @@
 //
 // # Not here
 //
-// TLS, HTTP/2, and anything that stands between: it listens on loopback only.
+// HTTP/2, and anything that stands between: it listens on loopback only.
 package recorder
 
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"net"
 	"sync"
 	"time"
@@ -36,6 +37,7 @@ type Script func(Arrival) Reply
 type Recorder struct {
 	listener net.Listener
 	script   Script
+	secure   *tls.Config // nil: plain TCP
 	closed   chan struct{}
 	running  sync.WaitGroup
 
@@ -54,12 +56,21 @@ func Start(script Script) (*Recorder, error) {
 // StartAt is Start on an address of the caller's choice, so that a test can take
 // an endpoint away and bring it back.
 func StartAt(address string, script Script) (*Recorder, error) {
+	return start(address, nil, script)
+}
+
+// StartTLS is Start over TLS. A handshake that fails is no arrival.
+func StartTLS(config *tls.Config, script Script) (*Recorder, error) {
+	return start("127.0.0.1:0", config, script)
+}
+
+func start(address string, secure *tls.Config, script Script) (*Recorder, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err
 	}
 	r := &Recorder{
-		listener: listener, script: script,
+		listener: listener, script: script, secure: secure,
 		closed:  make(chan struct{}),
 		changed: make(chan struct{}),
 		conns:   map[net.Conn]struct{}{},
@@ -72,7 +83,12 @@ func StartAt(address string, script Script) (*Recorder, error) {
 func (r *Recorder) Address() string { return r.listener.Addr().String() }
 
 // URL is the base URL of the recorder, without a slash at the end.
-func (r *Recorder) URL() string { return "http://" + r.Address() }
+func (r *Recorder) URL() string {
+	if r.secure != nil {
+		return "https://" + r.Address()
+	}
+	return "http://" + r.Address()
+}
 
 // Arrivals returns a copy of the log so far.
 func (r *Recorder) Arrivals() []Arrival {
@@ -134,7 +150,7 @@ func (r *Recorder) accept() {
 		r.mu.Lock()
 		r.dialed++
 		number := r.dialed
-		r.conns[conn] = struct{}{}
+		r.conns[conn] = struct{}{} // below TLS, whose own end would wait for what is being written
 		r.mu.Unlock()
 		select {
 		case <-r.closed:
@@ -147,10 +163,14 @@ func (r *Recorder) accept() {
 }
 
 // serve answers one connection's requests in turn until one side ends it.
-func (r *Recorder) serve(conn net.Conn, number int) {
+func (r *Recorder) serve(raw net.Conn, number int) {
+	conn := raw
+	if r.secure != nil {
+		conn = tls.Server(raw, r.secure)
+	}
 	defer func() {
 		r.mu.Lock()
-		delete(r.conns, conn)
+		delete(r.conns, raw)
 		r.mu.Unlock()
 		conn.Close()
 	}()

@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -69,6 +70,9 @@ func Close() Step {
 // Reset ends the connection with a reset (RST).
 func Reset() Step {
 	return func(conn net.Conn, _ <-chan struct{}) bool {
+		if secure, ok := conn.(*tls.Conn); ok {
+			conn = secure.NetConn()
+		}
 		if tcp, ok := conn.(*net.TCPConn); ok {
 			_ = tcp.SetLinger(0) // fails only on a closed connection, which is as good
 		}
