@@ -112,8 +112,9 @@ type answer struct {
 	body   string
 }
 
-// client makes a new connection for each call, so that a drain never meets an idle one.
-var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
+// client makes a new connection for each call, so that a drain never meets an idle one. It follows no redirect.
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
 func call(t testing.TB, method, url, body string, fields ...string) answer {
 	t.Helper()

@@ -7,7 +7,9 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"net/http/httptrace"
 	"net/http/httputil"
+	"net/textproto"
 	"strings"
 	"sync"
 	"time"
@@ -55,6 +57,25 @@ type passing struct {
 	body    clientBody // of in, if it has one
 	refused error      // why it is not to be sent
 }
+
+// trace ends a call with too many informational answers. The transport itself does so only where nobody wants them.
+func (p *passing) trace() *httptrace.ClientTrace {
+	size := 0
+	return &httptrace.ClientTrace{Got1xxResponse: func(_ int, fields textproto.MIMEHeader) error {
+		size += len("HTTP/1.1 100\r\n\r\n")
+		for name, values := range fields {
+			for _, value := range values {
+				size += len(name) + len(": \r\n") + len(value)
+			}
+		}
+		if size > MaxResponseHeader {
+			p.cancel(errFlooded)
+		}
+		return nil
+	}}
+}
+
+var errFlooded = &fault{class: queue.Unanswered, status: http.StatusBadGateway, text: "the endpoint sent informational answers without end"}
 
 type passingKey struct{}
 
@@ -115,7 +136,7 @@ func (p passer) RoundTrip(r *http.Request) (*http.Response, error) {
 	if state.refused != nil {
 		return nil, state.refused
 	}
-	answer, err := p.e.roundTrip(r.Context(), r, &state.call)
+	answer, err := p.e.roundTrip(httptrace.WithClientTrace(r.Context(), state.trace()), r, &state.call)
 	if err != nil {
 		if wrong := state.body.wrong.Load(); wrong != nil {
 			err = wrong // the endpoint's side broke because of it, if at all
