@@ -47,11 +47,11 @@ type grid struct {
 }
 
 // newGrid starts the endpoints of some kinds, one for each permission, and the process in front of them.
-func newGrid(t *testing.T, more string, wanted func(*misbehaviour.Kind) bool) *grid {
+func newGrid(t *testing.T, more, delay string, wanted func(*misbehaviour.Kind) bool) *grid {
 	t.Helper()
 	g := &grid{sites: make(map[string]*misbehaviour.Site)}
 	var yaml strings.Builder
-	fmt.Fprintf(&yaml, "%s\nworker: {concurrency: 512, max_retries: %d, retry_delay_base: 1ms, retry_delay_max: 20ms}\n", more, attempts-1)
+	fmt.Fprintf(&yaml, "%s\nworker: {concurrency: 512, max_retries: %d, retry_delay_base: %s, retry_delay_max: 400ms}\n", more, attempts-1, delay)
 	yaml.WriteString("proxy:\n  max_response_size: 64KiB\n  endpoints:\n")
 	kinds := misbehaviour.Kinds()
 	for i := range kinds {
@@ -68,8 +68,11 @@ func newGrid(t *testing.T, more string, wanted func(*misbehaviour.Kind) bool) *g
 			endpoint := fmt.Sprintf("k%02d-%s", i, name)
 			g.sites[endpoint] = site
 			keys := []string{"url: '" + site.URL + "'", "breaker: {failures: 0}", "retry_budget: 0", "timeout: 1m"}
-			if k.Slow {
-				keys[3] = "timeout: 200ms, connect_timeout: 100ms"
+			switch {
+			case k.Slow && k.Class == queue.NotSent:
+				keys = append(keys, "connect_timeout: 100ms")
+			case k.Slow:
+				keys[3] = "timeout: 1s"
 			}
 			if site.TLS != "" {
 				keys = append(keys, "tls: "+site.TLS)
@@ -231,7 +234,7 @@ func history(r *queue.Record) string {
 
 // R5, R6: every kind of misbehaviour, by every method, with and without a key, under every permission.
 func TestEveryMisbehaviourMeetsTheTable(t *testing.T) {
-	g := newGrid(t, "", func(k *misbehaviour.Kind) bool { return k.Class != queue.NotSent })
+	g := newGrid(t, "", "1ms", func(k *misbehaviour.Kind) bool { return k.Class != queue.NotSent })
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var closed map[string]bool
@@ -276,7 +279,7 @@ func (g *grid) wantReuse(t *testing.T) {
 
 // What is certain not to have arrived is tried until the deadline, costs no attempt, and arrives never.
 func TestWhatCannotArriveIsTriedUntilItsDeadline(t *testing.T) {
-	g := newGrid(t, "queue: {max_age: 1s}", func(k *misbehaviour.Kind) bool { return k.Class == queue.NotSent })
+	g := newGrid(t, "queue: {max_age: 1s}", "400ms", func(k *misbehaviour.Kind) bool { return k.Class == queue.NotSent })
 	g.submit(t)
 	g.judge(t)
 	for _, c := range g.cells {
@@ -303,7 +306,7 @@ func TestWhatCannotArriveIsTriedUntilItsDeadline(t *testing.T) {
 // A call that passes through arrives once at most, and its client is told the class of the table.
 func TestEveryMisbehaviourInPassingMeetsTheTable(t *testing.T) {
 	// A stream has no end, as long as its client takes it.
-	g := newGrid(t, "", func(k *misbehaviour.Kind) bool { return !k.Reused && !k.Endless && !(k.Cut && k.Slow) })
+	g := newGrid(t, "", "1ms", func(k *misbehaviour.Kind) bool { return !k.Reused && !k.Endless && !(k.Cut && k.Slow) })
 	var all errgroup.Group
 	all.SetLimit(64)
 	for _, c := range g.cells {

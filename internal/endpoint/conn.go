@@ -45,6 +45,12 @@ func (k *call) claim(c *conn) (first, ok bool) {
 	return true, true
 }
 
+func (k *call) owned(c *conn) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.owner == c
+}
+
 // written reports what became of a claimed write.
 func (k *call) written(took bool) {
 	k.mu.Lock()
@@ -107,6 +113,8 @@ type conn struct {
 
 	heard  bool // a byte of an answer came; of the one goroutine that reads
 	secure *handshake
+	reader *reader
+	reused atomic.Bool // by its call, after another
 }
 
 // Write writes unless the call may not be sent on this connection.
@@ -114,6 +122,9 @@ func (c *conn) Write(p []byte) (int, error) {
 	k := c.call.Load()
 	if k == nil {
 		return c.Conn.Write(p)
+	}
+	if c.reused.Load() && !k.owned(c) && !c.reader.awaitIdle() {
+		return 0, errSealed
 	}
 	first, ok := k.claim(c)
 	if !ok {
@@ -143,7 +154,9 @@ func (c *conn) write(k *call, p []byte, first bool) (int, error) {
 
 // Read reads, and tells the call when it learns something.
 func (c *conn) Read(p []byte) (int, error) {
+	c.reader.begin(len(p) >= readBuffer)
 	n, err := c.Conn.Read(p)
+	c.reader.end()
 	c.heard = c.heard || n > 0
 	if err != nil && !c.heard {
 		err = c.secure.refusal(err)
@@ -157,6 +170,12 @@ func (c *conn) Read(p []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// Close closes the connection.
+func (c *conn) Close() error {
+	c.reader.close()
+	return c.Conn.Close()
 }
 
 // counter counts the bytes that the network took.

@@ -28,7 +28,7 @@ func (w *wire) Read([]byte) (int, error) { return 0, w.fails }
 
 func on(w *wire, k *call) *conn {
 	sent := &counter{Conn: w}
-	c := &conn{Conn: sent, sent: sent}
+	c := &conn{Conn: sent, sent: sent, reader: newReader()}
 	c.call.Store(k)
 	return c
 }

@@ -25,6 +25,7 @@ func (e *Endpoint) newTransport(now *trust) *http.Transport {
 		IdleConnTimeout:        e.config.IdleTimeout,
 		ResponseHeaderTimeout:  e.config.FirstByteTimeout,
 		MaxResponseHeaderBytes: MaxResponseHeader,
+		ReadBufferSize:         readBuffer,
 	}
 }
 
@@ -46,7 +47,7 @@ func (e *Endpoint) dial(ctx context.Context, network, address string) (net.Conn,
 		return nil, err
 	}
 	sent := &counter{Conn: raw}
-	return &conn{Conn: sent, sent: sent}, nil
+	return &conn{Conn: sent, sent: sent, reader: newReader()}, nil
 }
 
 // dialTLS connects and shakes hands, within one connect timeout.
@@ -69,5 +70,5 @@ func (e *Endpoint) dialTLS(ctx context.Context, network, address string, now *tr
 		return nil, shaken.failed(err)
 	}
 	shaken.version = secure.ConnectionState().Version
-	return &conn{Conn: secure, sent: sent, secure: shaken}, nil
+	return &conn{Conn: secure, sent: sent, secure: shaken, reader: newReader()}, nil
 }

@@ -17,7 +17,9 @@
 //  5. Memory does not grow with the size of a body, in either direction.
 //  6. Files of TLS are taken up while the endpoint is called, and no connection made by those before serves a new request.
 //     TestFilesOfTLSAreReadAnewWhenTheyChange.
-//  7. No error text holds a credential, a query string or bytes of a body. TestErrorsHoldNoSecrets.
+//  7. What an endpoint sends beyond an answer is never taken for the answer to another request on its connection.
+//     TestWhatFollowsAnAnswerIsNotTheNextAnswer.
+//  8. No error text holds a credential, a query string or bytes of a body. TestErrorsHoldNoSecrets.
 //
 // # Faults and their classes
 //
@@ -27,6 +29,7 @@
 //	the endpoint cannot be resolved, refuses, does not answer the connect in time   not_sent
 //	TLS handshake fails, on either side, or takes too long                           not_sent
 //	a reused connection turns out closed before a byte was written                   not_sent
+//	a used connection holds bytes that nobody asked for                              not_sent
 //	configured credentials are missing or cannot be a field value                    not_sent
 //	the stored body cannot be opened because the store is away                       not_sent
 //	the attempt ends before a byte was written: timeout, cancelled, lease lost       not_sent

@@ -232,10 +232,24 @@ func addDelivery(h http.Header, d *queue.Delivery) {
 // roundTrip sends a request at most once, whatever the transport thinks of repeating it.
 func (e *Endpoint) roundTrip(ctx context.Context, r *http.Request, k *call) (*http.Response, error) {
 	r.GetBody = nil
+	var on atomic.Pointer[conn]
 	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		if c, ok := info.Conn.(*conn); ok {
+			c.reused.Store(info.Reused)
 			c.call.Store(k)
+			on.Store(c)
 		}
 	}}
-	return e.connections().RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	answer, err := e.connections().RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	if c := on.Load(); err == nil && c != nil && !k.owned(c) {
+		k.seal()
+		c.Close()
+		answer.Body.Close()
+		return nil, errStrange
+	}
+	return answer, err
 }
+
+// errStrange is for an answer that was there before a byte of its request was written.
+var errStrange = &fault{class: queue.NotSent, status: http.StatusBadGateway,
+	text: "the endpoint had sent more than its last answer on this connection, which was closed"}

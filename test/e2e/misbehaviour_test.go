@@ -59,8 +59,11 @@ func meetsTheTable(t *testing.T, maxAge string, wanted func(*misbehaviour.Kind) 
 		t.Cleanup(func() { _ = site.Close() })
 		name := fmt.Sprintf("k%02d", i)
 		keys := fmt.Sprintf("url: '%s', breaker: {failures: 0}, retry_budget: 0", site.URL)
-		if k.Slow {
-			keys += ", timeout: 300ms, connect_timeout: 300ms"
+		switch {
+		case k.Slow && k.Class.String() == "not_sent":
+			keys += ", connect_timeout: 100ms"
+		case k.Slow:
+			keys += ", timeout: 1s"
 		}
 		if site.TLS != "" {
 			keys += ", tls: " + site.TLS

@@ -97,7 +97,7 @@ func unanswered() []Kind {
 		kind("resets within the head", always(recorder.Write([]byte("HTTP/1.1 20")), recorder.Delay(20*time.Millisecond), recorder.Reset())),
 		kind("closes within the head", bytes(ok+"X-A: b\r\n")),
 		slow(kind("hangs within the head", always(recorder.Write([]byte(ok+"X-A: b\r\n")), hang))),
-		kind("sends a head over 1 MiB", bytes(ok+"X-A: "+strings.Repeat("a", 2<<20)+"\r\n\r\n")),
+		kind("sends a head over 1 MiB", bytes(ok+"X-A: "+strings.Repeat("a", 1<<20)+"\r\n\r\n")),
 		kind("floods with 1xx answers", always(flood)),
 		kind("sends a field without a colon", bytes(ok+"no colon\r\n\r\n")),
 		kind("sends two lengths that differ", bytes(ok+"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab")),
@@ -152,8 +152,9 @@ func answered() []Kind {
 }
 
 func flood(conn net.Conn, _ <-chan struct{}) bool {
+	hint := []byte("HTTP/1.1 103 Early Hints\r\nLink: </" + strings.Repeat("a", 8<<10) + ">\r\n\r\n")
 	for {
-		if _, err := conn.Write([]byte("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")); err != nil {
+		if _, err := conn.Write(hint); err != nil {
 			return false
 		}
 	}
