@@ -253,8 +253,14 @@ func TestBrokerClosesTheQueueForARetryAfter(t *testing.T) {
 func TestBrokerHoldsAnEndpointThatRefusesInjectedCredentials(t *testing.T) {
 	inBubble(t, nil, func(b *bench) {
 		b.policy.InjectsAuth = true
-		id := b.submit(submission(http.MethodPost))
+		own := b.submit(submission(http.MethodPost)) // with its client's own credentials
 		b.settle(b.lease(), answered(http.StatusUnauthorized))
+		b.want(own, queue.Done, "", 1)
+
+		id := b.submit(submission(http.MethodPost))
+		refused := answered(http.StatusUnauthorized)
+		refused.Injected = true
+		b.settle(b.lease(), refused)
 		b.want(id, queue.Scheduled, "", 0)
 		stats, err := b.Stats(b.ctx)
 		if err != nil {

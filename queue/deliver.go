@@ -144,7 +144,7 @@ func (p *Policy) call(d *Delivery, o *Outcome) Call {
 	}
 	c.Status, c.Verdict = o.Result.Status, o.Verdict
 	if c.Verdict == VerdictByStatus {
-		c.Verdict = p.verdict(Answer{Status: c.Status, Repeatable: d.Repeatable(), HasAfter: o.RetryAfter > 0})
+		c.Verdict = p.verdict(Answer{Status: c.Status, Repeatable: d.Repeatable(), HasAfter: o.RetryAfter > 0, InjectedAuth: o.Injected})
 	}
 	return c
 }
@@ -191,7 +191,7 @@ func (p *Policy) decideAnswer(d *Delivery, o Outcome, s Settlement, v Verdict, p
 		}
 	case VerdictAuth:
 		s.Kind, s.After = SettleRetry, MinCooldown
-		return s, &HoldChange{Reason: HoldAuth, Note: "the endpoint refused the configured credentials"}
+		return s, refusedCredentials()
 	case VerdictFail:
 		s.dead(ReasonEndpointError, o.Result)
 	case VerdictUnknown:
@@ -207,7 +207,7 @@ func (p *Policy) verdict(a Answer) Verdict {
 	if v, ok := p.Statuses[a.Status]; ok && v != VerdictByStatus {
 		return v
 	}
-	a.InjectedAuth = p.InjectsAuth
+	a.InjectedAuth = a.InjectedAuth && p.InjectsAuth
 	return Judge(a)
 }
 

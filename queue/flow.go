@@ -70,6 +70,7 @@ type Passed struct {
 	Status     int   // Answered
 	RetryAfter time.Duration
 	LimitReset time.Duration // see Outcome
+	Injected   bool          // see Outcome
 	StartedAt  time.Time
 	Ours       bool // it ended for a reason of our own, or of its client
 }
@@ -81,8 +82,12 @@ func (b *Broker) Passed(ctx context.Context, queue string, o Passed) error {
 	c := Call{Class: o.Class, Status: o.Status, StartedAt: o.StartedAt, First: true, Ours: o.Ours}
 	var change GateChange
 	if o.Class == Answered {
-		c.Verdict = p.verdict(Answer{Status: o.Status, HasAfter: o.RetryAfter > 0})
-		if hold := cooldown(c.Verdict, o.RetryAfter, o.LimitReset); hold != nil {
+		c.Verdict = p.verdict(Answer{Status: o.Status, HasAfter: o.RetryAfter > 0, InjectedAuth: o.Injected})
+		hold := cooldown(c.Verdict, o.RetryAfter, o.LimitReset)
+		if c.Verdict == VerdictAuth {
+			hold = refusedCredentials()
+		}
+		if hold != nil {
 			change.Hold = append(change.Hold, *hold)
 		}
 	}
@@ -107,6 +112,11 @@ func (c GateChange) and(d GateChange) GateChange {
 		c.Recover = d.Recover
 	}
 	return c
+}
+
+// refusedCredentials is the hold of an endpoint that answers 401 or 403 to the credentials that are configured for it.
+func refusedCredentials() *HoldChange {
+	return &HoldChange{Reason: HoldAuth, Note: "the endpoint refused the configured credentials"}
 }
 
 // cooldown returns the hold that an answer asks for, or nil: 429 and 503 by their Retry-After, any answer by a RateLimit

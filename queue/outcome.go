@@ -66,6 +66,7 @@ type Outcome struct {
 	Verdict    Verdict       // Answered: VerdictByStatus lets the status table decide
 	RetryAfter time.Duration // Answered: the endpoint's Retry-After or RateLimit reset; 0 if it gave none
 	LimitReset time.Duration // Answered: until a RateLimit that is used up is reset; 0 if none is. It closes the endpoint whatever the status
+	Injected   bool          // Answered: the request bore credentials of OpenHQM's own, not of its client
 	Err        error         // unless Answered: why. Its text is stored and shown, so it must hold no secret
 	StartedAt  time.Time
 	Duration   time.Duration

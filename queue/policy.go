@@ -17,7 +17,7 @@ type Policy struct {
 
 	RetryUnsafe          bool // a request that is not idempotent may be repeated when its outcome is unknown
 	HonorsIdempotencyKey bool // the endpoint deduplicates by Idempotency-Key
-	InjectsAuth          bool // OpenHQM adds the credentials, so 401 and 403 are faults of configuration
+	InjectsAuth          bool // 401 and 403 to a request with credentials of OpenHQM's own are faults of configuration
 
 	Statuses map[int]Verdict // overrides of the status table
 }

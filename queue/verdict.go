@@ -21,7 +21,7 @@ type Answer struct {
 	Status       int
 	Repeatable   bool // the request may be repeated (RFC 9110 9.2.2, or by configuration)
 	HasAfter     bool // the answer bears a valid Retry-After
-	InjectedAuth bool // OpenHQM itself added the credentials
+	InjectedAuth bool // the request bore credentials that OpenHQM itself added, and this queue wants to know
 }
 
 // Judge is the one table of what an answer's status means.

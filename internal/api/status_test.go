@@ -190,6 +190,24 @@ func TestWaitEndsWithTheStatusAsItIs(t *testing.T) {
 	}
 }
 
+// RFC 7240 3: Preference-Applied names what was honoured, and a wait that was shortened was not.
+func TestAPreferredWaitIsAppliedOnlyAsItWasAsked(t *testing.T) {
+	for ask, want := range map[string]struct {
+		waited  time.Duration
+		applied string
+	}{"wait=0": {0, "wait=0"}, "wait=5": {5 * time.Second, "wait=5"}, "wait=60": {client.MaxWait, "wait=60"}, "wait=3600": {client.MaxWait, ""}} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t)
+			id := f.submit(`{"payload":1}`)
+			began := time.Now()
+			a := f.call("GET", "/api/v1/status/"+id.String(), "", "Prefer", ask).wants(200)
+			if took, applied := time.Since(began), a.Header().Get("Preference-Applied"); took != want.waited || applied != want.applied {
+				t.Errorf("%s: after %s, applied %q; want %s, %q", ask, took, applied, want.waited, want.applied)
+			}
+		})
+	}
+}
+
 func TestBadWaitIsRefused(t *testing.T) {
 	f := newFixture(t)
 	id := f.submit(`{"payload":1}`).String()
@@ -206,6 +224,8 @@ func TestCallsWithoutRoomToWaitAnswerAtOnce(t *testing.T) {
 		synctest.Wait()
 		began := time.Now()
 		f.call("GET", "/api/v1/status/"+id+"?wait=30", "").wants(200)
+		a := f.call("GET", "/api/v1/status/"+id, "", "Prefer", "wait=30").wants(200)
+		want(t, a.Header().Get("Preference-Applied"), "")
 		f.call("GET", "/api/v1/events/"+id, "").wants(429).problem("too-many-requests")
 		want(t, time.Since(began), 0)
 		<-waiting

@@ -14,15 +14,18 @@ import (
 )
 
 // awaited returns the record of a request about a message: at once, or when it is terminal or the wait is over, if the
-// request asks to wait by ?wait= or Prefer. Applied is the value of Preference-Applied.
+// request asks to wait by ?wait= or Prefer. Applied is the value of Preference-Applied: nil for a wait that was shortened.
 func (p *Producer) awaited(r *http.Request, id queue.ID) (rec *queue.Record, applied []string, err error) {
 	wait, applied, err := waitOf(r)
 	if err != nil {
 		return nil, nil, err
 	}
 	rec, err = p.record(r, id)
-	if err != nil || wait <= 0 || rec.State.Terminal() || !p.mayWait() {
+	if err != nil || wait <= 0 || rec.State.Terminal() {
 		return rec, applied, err
+	}
+	if !p.mayWait() {
+		return rec, nil, nil
 	}
 	defer p.waited()
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
@@ -35,7 +38,7 @@ func (p *Producer) awaited(r *http.Request, id queue.ID) (rec *queue.Record, app
 	return rec, applied, err
 }
 
-// waitOf returns how long a request wants to wait, at most client.MaxWait.
+// waitOf returns how long a request wants to wait, at most client.MaxWait, and what of that is its preference (RFC 7240 3).
 func waitOf(r *http.Request) (time.Duration, []string, error) {
 	text := ""
 	if r.URL.RawQuery != "" {
@@ -46,7 +49,9 @@ func waitOf(r *http.Request) (time.Duration, []string, error) {
 		return min(wait, client.MaxWait), nil, err
 	}
 	if _, wait, waits := ingress.Prefers(r.Header); waits {
-		wait = min(wait, client.MaxWait)
+		if wait > client.MaxWait {
+			return client.MaxWait, nil, nil
+		}
 		return wait, []string{"wait=" + strconv.Itoa(int(wait/time.Second))}, nil
 	}
 	return 0, nil, nil

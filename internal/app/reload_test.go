@@ -141,6 +141,29 @@ func TestRefusedCredentialsHoldUntilTheyChange(t *testing.T) {
 	}
 }
 
+// A call that passes through closes an endpoint that refuses the configured credentials as a queued one does, and one with its
+// client's own credentials closes nothing, either way.
+func TestOnlyRefusedCredentialsOfOurOwnHoldAnEndpoint(t *testing.T) {
+	app := backend(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+	p := start(t, load(t, "proxy: {wait: 1s, default_endpoint: a, endpoints: {a: {url: '"+app+"', auth_type: bearer, auth_token: wrong, authorization: forward}}}"), Options{})
+	held := func() bool { _, h := gateOf(t, p, "a").Holds[queue.HoldAuth]; return h }
+	if got := call(t, "GET", p.url+"/x", "", "Authorization", "Bearer own"); got.status != 403 || held() {
+		t.Errorf("passed with its own credentials: %d, held %t", got.status, held())
+	}
+	if got := call(t, "POST", p.url+"/x", "x", "Authorization", "Bearer own", "Prefer", "wait=20"); got.status != 403 || held() {
+		t.Errorf("queued with its own credentials: %d, held %t", got.status, held())
+	}
+	if got := call(t, "TRACE", p.url+"/x", ""); got.status != 403 || held() { // bears none
+		t.Errorf("a TRACE: %d, held %t", got.status, held())
+	}
+	if got := call(t, "GET", p.url+"/x", ""); got.status != 403 || !held() {
+		t.Errorf("passed with the configured credentials: %d, held %t", got.status, held())
+	}
+	if got := call(t, "GET", p.url+"/x", ""); got.status != 503 || !strings.Contains(got.body, "auth") || got.header.Get("Retry-After") == "" {
+		t.Errorf("passed while it is held: %d %s", got.status, got.body)
+	}
+}
+
 // lines is a log that may be read while it is written.
 type lines struct {
 	mu  sync.Mutex

@@ -11,7 +11,7 @@ import (
 type endpointCommands struct {
 	List    endpointList    `cmd:"" help:"All endpoints, and what keeps them closed."`
 	Hold    endpointHold    `cmd:"" help:"Send nothing more to an endpoint; new requests are accepted."`
-	Release endpointRelease `cmd:"" help:"Open an endpoint that an operator, a cooldown, the breaker or refused credentials hold."`
+	Release endpointRelease `cmd:"" help:"Open an endpoint that an operator, a cooldown, the breaker or refused credentials hold. After the breaker, calls still begin slowly."`
 }
 
 type endpointList struct {
@@ -85,5 +85,8 @@ func (c *endpointRelease) Run(ctx context.Context, env *Environment) error {
 		return nil
 	}
 	fmt.Fprintf(env.Stdout, "endpoint %s is open; depth %d\n", e.Name, e.Queue.Depth)
+	if r := e.Queue.Recovery; r != nil {
+		fmt.Fprintf(env.Stdout, "its breaker was open: it begins with %d at once, more as they succeed, and the first that fails may close it again\n", r.Concurrency)
+	}
 	return nil
 }

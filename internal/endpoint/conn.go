@@ -18,6 +18,8 @@ type call struct {
 	line   string // the request line to put in place of the transport's; "" leaves it
 	prefix string // the transport's request line, where line is set
 
+	injected bool // it bears credentials of our own
+
 	mu      sync.Mutex
 	owner   *conn     // the connection that took, or is taking, bytes
 	wrote   bool      // it took one

@@ -138,7 +138,7 @@ func (e *Endpoint) attempt(ctx context.Context, d *queue.Delivery) queue.Outcome
 		return outcome(faultOf(attempt, err, true), result)
 	}
 	return queue.Outcome{Class: queue.Answered, Result: result, RetryAfter: retryAfter(answer.Header, time.Now()),
-		LimitReset: limitReset(answer.Header)}
+		LimitReset: limitReset(answer.Header), Injected: k.injected}
 }
 
 func outcome(f *fault, result *queue.Result) queue.Outcome {
@@ -151,10 +151,12 @@ func (e *Endpoint) request(ctx context.Context, d *queue.Delivery, k *call) (*ht
 	if !validTarget(r.Target) || !validMethod(r.Method) {
 		return nil, &fault{class: queue.Rejected, status: http.StatusBadGateway, text: "the request has a method or target that cannot be sent"}
 	}
-	request, err := e.head(&arrival{method: r.Method, host: r.Host, scheme: r.Scheme, proto: r.Proto, remote: r.Remote, header: r.Header, queued: true})
+	in := &arrival{method: r.Method, host: r.Host, scheme: r.Scheme, proto: r.Proto, remote: r.Remote, header: r.Header, queued: true}
+	request, err := e.head(in)
 	if err != nil {
 		return nil, err
 	}
+	k.injected = in.injected
 	request.Method = r.Method
 	e.aim(request, r.Target, k)
 	addDelivery(request.Header, d)

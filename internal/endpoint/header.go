@@ -17,6 +17,8 @@ type arrival struct {
 	method, host, scheme, proto, remote string
 	header                              http.Header
 	queued                              bool // what its preferences ask of OpenHQM has been done
+
+	injected bool // set by outgoing: it bears credentials of our own
 }
 
 // maxPasses is how often a request may pass through one process before it is taken for a loop. More than once, because a
@@ -56,7 +58,8 @@ func (e *Endpoint) outgoing(in *arrival) (http.Header, error) {
 		for name, value := range e.static {
 			h[name] = []string{value}
 		}
-		if err := e.authenticate(h); err != nil {
+		var err error
+		if in.injected, err = e.authenticate(h); err != nil {
 			return nil, err
 		}
 	}
@@ -190,11 +193,12 @@ func passes(via []string, pseudonym string) int {
 	return n
 }
 
-// authenticate sets the configured credentials, after everything of the client's that bears their name is gone.
-func (e *Endpoint) authenticate(h http.Header) error {
+// authenticate sets the configured credentials, after everything of the client's that bears their name is gone, and reports
+// whether it did.
+func (e *Endpoint) authenticate(h http.Header) (bool, error) {
 	a := &e.config.Auth
 	if a.Scheme == AuthNone || e.authField == "Authorization" && !e.replacesAuthorization && len(h["Authorization"]) > 0 {
-		return nil
+		return false, nil
 	}
 	secret := a.Secret()
 	value := secret
@@ -205,11 +209,11 @@ func (e *Endpoint) authenticate(h http.Header) error {
 		value = "Basic " + base64.StdEncoding.EncodeToString([]byte(a.Username+":"+secret))
 	}
 	if secret == "" || !httpguts.ValidHeaderFieldValue(value) {
-		return &fault{class: queue.NotSent, status: http.StatusBadGateway,
+		return false, &fault{class: queue.NotSent, status: http.StatusBadGateway,
 			text: "the configured credentials are empty or cannot be the value of a field; correct the secret"}
 	}
 	h[e.authField] = []string{value}
-	return nil
+	return true, nil
 }
 
 // suppressUserAgent keeps the transport from adding a field of its own, or from reducing the client's to one value.

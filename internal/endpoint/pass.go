@@ -102,11 +102,13 @@ func (e *Endpoint) rewrite(p *httputil.ProxyRequest) {
 	if p.In.TLS != nil {
 		scheme = "https"
 	}
-	h, err := e.outgoing(&arrival{method: p.In.Method, host: p.In.Host, scheme: scheme, proto: p.In.Proto, remote: p.In.RemoteAddr, header: p.In.Header})
+	in := &arrival{method: p.In.Method, host: p.In.Host, scheme: scheme, proto: p.In.Proto, remote: p.In.RemoteAddr, header: p.In.Header}
+	h, err := e.outgoing(in)
 	if err != nil {
 		state.refused = err
 		return
 	}
+	state.injected = in.injected
 	if len(upgrade) == 1 && passesUpgrade(upgrade[0]) {
 		h["Connection"], h["Upgrade"] = []string{"Upgrade"}, upgrade
 	}
@@ -147,7 +149,7 @@ func (p passer) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	state.body.stall.lift()
 	p.e.passed(r.Context(), p.e.config.Name, queue.Passed{Class: queue.Answered, Status: answer.StatusCode, StartedAt: state.began,
-		RetryAfter: retryAfter(answer.Header, time.Now()), LimitReset: limitReset(answer.Header)})
+		RetryAfter: retryAfter(answer.Header, time.Now()), LimitReset: limitReset(answer.Header), Injected: state.injected})
 	clean(answer)
 	return answer, nil
 }

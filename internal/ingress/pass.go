@@ -60,22 +60,45 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, c *call) {
 	c.target.Pass.ServeHTTP(passed, out)
 }
 
-// reserve waits in line, at most for the wait that applies, for a slot and a token.
+// reserve waits in line, at most for the wait that applies, for a slot and a token. Where none can come in that time it does
+// not wait.
 func (h *Handler) reserve(ctx context.Context, c *call) (queue.LeaseRef, error) {
 	line := h.lines.of(c.target.Queue)
 	defer line.Add(-1)
 	if line.Add(1) > int64(h.lines.limit) {
 		return queue.LeaseRef{}, &queue.GateError{Queue: c.target.Queue, Reason: queue.LimitReached, After: h.broker.Drain(c.target.Queue).Wait}
 	}
-	// Without time to wait a free slot must still be found.
-	wait := max(c.prefer.waitWithin(&c.target), 10*time.Millisecond)
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	ref, err := h.broker.Reserve(ctx, c.target.Queue, reservationTTL)
+	wait := c.prefer.waitWithin(&c.target)
+	ref, err := h.broker.Reserve(ended, c.target.Queue, reservationTTL) // what is free at once
+	if err != nil && ctx.Err() == nil && worthWaiting(err, wait) {
+		line, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
+		ref, err = h.broker.Reserve(line, c.target.Queue, reservationTTL)
+	}
 	if err != nil {
 		return queue.LeaseRef{}, fmt.Errorf("reserve a slot of %q: %w", c.target.Queue, err)
 	}
 	return ref, nil
+}
+
+// ended is the context of a caller that does not wait.
+var ended = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+// worthWaiting reports whether a slot that was not free may become so within the wait: not at an endpoint that stays closed for
+// longer, or until somebody opens it.
+func worthWaiting(err error, wait time.Duration) bool {
+	var gate *queue.GateError
+	if !errors.As(err, &gate) {
+		return false
+	}
+	if gate.After == 0 {
+		return wait > 0 && gate.Reason == queue.LimitReached
+	}
+	return gate.After <= wait
 }
 
 // keep extends a reservation until the returned function is called. Short calls start no goroutine for it. When the

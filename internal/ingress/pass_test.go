@@ -184,3 +184,37 @@ func TestAPassedCallTakesASlotAndGivesItBack(t *testing.T) {
 		}
 	})
 }
+
+// A call that passes through does not wait in line for an endpoint that stays closed for longer than it may wait.
+func TestAPassedCallIsRefusedAtOnceWhereItsWaitIsInVain(t *testing.T) {
+	for name, c := range map[string]struct {
+		change queue.GateChange
+		status int
+		took   time.Duration
+		after  string
+	}{
+		"closed for longer":           {queue.GateChange{Hold: []queue.HoldChange{{Reason: queue.HoldBreaker, For: time.Minute}}}, 503, 0, "60"},
+		"closed for less":             {queue.GateChange{Hold: []queue.HoldChange{{Reason: queue.HoldBreaker, For: 3 * time.Second}}}, 200, 3 * time.Second, ""},
+		"closed until it is released": {queue.GateChange{Hold: []queue.HoldChange{{Reason: queue.HoldAuth}}}, 503, 0, "*"},
+		"a token that comes too late": {queue.GateChange{Limits: &queue.Limits{Rate: 1.0 / 60, Burst: 1}}, 503, 0, "60"},
+		"a token that comes in time":  {queue.GateChange{Limits: &queue.Limits{Rate: 0.5, Burst: 1}}, 200, 2 * time.Second, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, setup{targets: []ingress.Target{passing(ingress.ModeSync)}}, func(t *testing.T, broker *queue.Broker, handler http.Handler) {
+				if _, err := broker.SetGate(t.Context(), "app", c.change); err != nil {
+					t.Fatal(err)
+				}
+				if c.change.Limits != nil { // the first token is there
+					if _, err := broker.Reserve(t.Context(), "app", time.Hour); err != nil {
+						t.Fatal(err)
+					}
+				}
+				w, took := serve(handler, httptest.NewRequest(http.MethodGet, "/", nil))
+				after := w.Header().Get("Retry-After")
+				if w.Code != c.status || took != c.took || c.after == "*" && after == "" || c.after != "*" && after != c.after {
+					t.Errorf("status %d after %v, Retry-After %q; want %d after %v, %q: %s", w.Code, took, after, c.status, c.took, c.after, w.Body)
+				}
+			})
+		})
+	}
+}

@@ -60,3 +60,40 @@ func TestAnOpenBreakerSurvivesAKill(t *testing.T) {
 		t.Errorf("%d arrivals of %d messages", n, len(ids))
 	}
 }
+
+// What an operator who releases an endpoint after its breaker is told: it opens, slowly.
+func TestReleasingAnOpenBreakerSaysThatCallsBeginSlowly(t *testing.T) {
+	address := freeAddress(t)
+	s := serve(t, configured(fmt.Sprintf("proxy: {wait: 2s, endpoints: {app: {url: 'http://%s', breaker: {wait: 10m, wait_max: 10m}}}}", address)),
+		setting("WORKER__RETRY_DELAY_BASE", "10ms"))
+	var ids []string
+	for range 6 {
+		ids = append(ids, s.enqueue(t, post("/order", "x")))
+	}
+	eventually(t, exchangeTimeout, func() error {
+		if out, _ := s.cli(t, "endpoint", "list"); !strings.Contains(out, "breaker until") {
+			return fmt.Errorf("not closed: %s", out)
+		}
+		return nil
+	})
+	began := time.Now()
+	refused := send(t, s.address, get("/page"))
+	if took := time.Since(began); refused.status != 503 || refused.header.Get("Retry-After") == "" || took > time.Second {
+		t.Errorf("passed through while the breaker is open: %d after %v, %s", refused.status, took, refused.text())
+	}
+	r, err := recorder.StartAt(address, recorder.Always(recorder.Answer(200, "ok", fixedDate)))
+	if err != nil {
+		t.Skipf("the port was taken meanwhile: %v", err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	out, code := s.cli(t, "endpoint", "release", "app")
+	if code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	mentions(t, out, "endpoint app is open", "its breaker was open: it begins with 1 at once")
+	for _, id := range ids {
+		if final := s.settled(t, id); final.Status != "COMPLETED" {
+			t.Errorf("ended %+v", final)
+		}
+	}
+}
