@@ -109,6 +109,7 @@ type Messages struct {
 type Message struct {
 	CorrelationID string `json:"correlation_id"`
 	Queue         string `json:"queue"`
+	Subject       string `json:"subject,omitempty"` // of a callback: the request that it announces
 	Endpoint      string `json:"endpoint,omitempty"`
 	Route         string `json:"route,omitempty"`
 	Caller        string `json:"caller,omitempty"`

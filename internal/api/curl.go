@@ -17,6 +17,12 @@ import (
 // has to be filled in by hand; a body that is too large to be shown is read from a file of the message's name.
 func writeCurl(w *bufio.Writer, m *client.Message, sent *client.Request, endpointURL string) error {
 	fmt.Fprintf(w, "# %s, queue %s, %s\n", m.CorrelationID, oneLine(m.Queue), m.Reason)
+	if m.Subject != "" {
+		// What it says is made and signed for each attempt: a command could only be refused.
+		_, err := fmt.Fprintf(w, "# a callback for request %s to %s; it is signed anew for each attempt: openhqm dead redrive %s\n\n",
+			m.Subject, oneLine(sent.Target), m.CorrelationID)
+		return err
+	}
 	if endpointURL == "" {
 		fmt.Fprint(w, "# no endpoint of the configuration: set OPENHQM_ENDPOINT_URL\n")
 	}

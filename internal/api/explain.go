@@ -104,6 +104,9 @@ func sentenceOf(e *queue.Explanation, name, endpoint string) string {
 	case queue.CauseLaneBlocked:
 		return fmt.Sprintf("waiting behind its ordering key %s, which dead letter %s blocks until it is redriven or removed", named(r.Lane.Key), e.BlockedBy)
 	case queue.CauseLane:
+		if !r.Subject.IsZero() {
+			return fmt.Sprintf("waiting behind other callbacks to %s: at most %d at once", named(r.Lane.Key), r.Lane.Bound) + butClosed(e, name, endpoint)
+		}
 		return fmt.Sprintf("waiting behind its ordering key %s: at most %d with it at once", named(r.Lane.Key), r.Lane.Bound) + butClosed(e, name, endpoint)
 	}
 	return place(e, name) + gateSentence(e, name, endpoint)
@@ -118,7 +121,11 @@ func queueSentence(e *queue.Explanation, name, endpoint string) string {
 	case queue.CauseRunning:
 		return fmt.Sprintf("nothing waits in %s; %d running", named(name), running)
 	case queue.CauseLane:
-		return fmt.Sprintf("%d wait in %s behind their ordering keys; %d running", depth, named(name), running)
+		behind := "their ordering keys"
+		if name == queue.CallbackQueue {
+			behind = "others to their receivers"
+		}
+		return fmt.Sprintf("%d wait in %s behind %s; %d running", depth, named(name), behind, running)
 	}
 	pace := ""
 	if e.Cause != queue.CauseClosed && e.Drain.Rate > 0 {

@@ -20,6 +20,7 @@ func viewMessage(rec *queue.Record, secret []string) client.Message {
 	m := client.Message{
 		CorrelationID:  rec.ID.String(),
 		Queue:          rec.Queue,
+		Subject:        subject(rec),
 		Endpoint:       rec.Endpoint,
 		Route:          rec.Route,
 		Caller:         rec.Caller,
@@ -63,6 +64,14 @@ func viewMessage(rec *queue.Record, secret []string) client.Message {
 		m.History[i] = viewAttempt(&rec.History[i])
 	}
 	return m
+}
+
+// subject is the request that a callback announces; "" of what is none.
+func subject(rec *queue.Record) string {
+	if rec.Subject.IsZero() {
+		return ""
+	}
+	return rec.Subject.String()
 }
 
 func onDeadName(o queue.OnDead) string {

@@ -21,6 +21,9 @@ func timeline(m *client.Message) []happening {
 		target += ", endpoint " + m.Endpoint
 	}
 	lines := []happening{{&m.AcceptedAt, fmt.Sprintf("accepted: %s %s for %s", m.Request.Method, m.Request.Target, target)}}
+	if m.Subject != "" {
+		lines[0].What = fmt.Sprintf("callback for request %s: to %s, %s", m.Subject, m.Request.Target, target)
+	}
 	add := func(at *time.Time, format string, args ...any) {
 		lines = append(lines, happening{at, fmt.Sprintf(format, args...)})
 	}

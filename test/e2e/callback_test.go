@@ -221,3 +221,39 @@ func TestAReceiverThatIsNotListedIsRefused(t *testing.T) {
 		t.Error("a receiver was called that no request could name")
 	}
 }
+
+// What operators ask of requests they may ask of callbacks, which lie in a queue that is not shown with the others.
+func TestACallbackThatFailedIsExplainedAuditedAndExported(t *testing.T) {
+	t.Parallel()
+	url, arrived := receiver(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	s := serve(t, telling(url), setting("CALLBACK__MAX_RETRIES", "0"))
+	id := s.enqueue(t, post("/orders", "x", "OpenHQM-Callback: "+url+"/done?token=t0ken"))
+	next(t, arrived)
+	var ticket string
+	eventually(t, exchangeTimeout, func() error {
+		got := s.callback(t, id)
+		if ticket = got.WebhookID; got.State != "failed" {
+			return fmt.Errorf("the callback is %q", got.State)
+		}
+		return nil
+	})
+	for _, c := range []struct {
+		args  []string
+		words []string
+	}{
+		{[]string{"explain", ticket}, []string{"failed at", "attempts_exhausted"}},
+		{[]string{"queue", "explain", "_callbacks"}, []string{"nothing waits in `_callbacks`"}},
+		{[]string{"audit", ticket}, []string{"callback for request " + id, "answered 500"}},
+		{[]string{"audit"}, nil},
+		{[]string{"dead", "export", "--queue", "_callbacks"}, []string{ticket, `"subject":"` + id + `"`}},
+		{[]string{"dead", "export", "--queue", "_callbacks", "--format", "curl"}, []string{"# a callback for request " + id, "openhqm dead redrive " + ticket}},
+		{[]string{"dead", "redrive", ticket}, nil},
+	} {
+		out, code := s.cli(t, c.args...)
+		if code != 0 || strings.Contains(out, "t0ken") {
+			t.Errorf("openhqm %s: exit code %d: %s", strings.Join(c.args, " "), code, out)
+		}
+		mentions(t, out, c.words...)
+	}
+	next(t, arrived) // by the redrive, signed like the first
+}

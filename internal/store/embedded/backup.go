@@ -167,8 +167,25 @@ func vacant(fs vfs.FS, dir string) error {
 	return nil
 }
 
-// inside reports whether a path lies in a directory, or is it.
+// inside reports whether a path lies in a directory, or is it, by whatever symbolic links either is named.
 func inside(dir, path string) bool {
-	relative, err := filepath.Rel(dir, path)
+	relative, err := filepath.Rel(resolved(dir), resolved(path))
 	return err == nil && relative != ".." && !strings.HasPrefix(relative, ".."+string(filepath.Separator))
+}
+
+// resolved returns a path as it is without symbolic links, as far as it exists.
+func resolved(path string) string {
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	rest := ""
+	for at := filepath.Clean(path); ; at = filepath.Dir(at) {
+		if real, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(real, rest)
+		}
+		if at == filepath.Dir(at) {
+			return filepath.Clean(path)
+		}
+		rest = filepath.Join(filepath.Base(at), rest)
+	}
 }

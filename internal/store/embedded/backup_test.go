@@ -165,6 +165,41 @@ func TestABackupOrRestoreRefusesWrongPlaces(t *testing.T) {
 	}
 }
 
+// A symbolic link does not hide where a backup would lie: on the way to it, or to the data.
+func TestABackupIsRefusedInTheDataDirectoryByWhateverName(t *testing.T) {
+	place := t.TempDir()
+	data, link, indirect := filepath.Join(place, "data"), filepath.Join(place, "link"), filepath.Join(place, "indirect")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for to, from := range map[string]string{data: link, link: indirect} {
+		if err := os.Symlink(to, from); err != nil {
+			t.Skipf("no symbolic links here: %v", err)
+		}
+	}
+	for _, opened := range []string{data, link} {
+		s, err := Open(Options{Dir: opened, MinFree: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, dir := range []string{data, link, indirect, filepath.Join(link, "inner"), filepath.Join(indirect, "new", "inner"), filepath.Join(data, "x")} {
+			if _, err := s.Backup(t.Context(), dir); !errors.Is(err, queue.ErrInvalid) || !strings.Contains(err.Error(), "in the data directory") {
+				t.Errorf("data at %s, backup to %s: %v", opened, dir, err)
+			}
+		}
+		outside := filepath.Join(t.TempDir(), "backup")
+		if _, err := s.Backup(t.Context(), outside); err != nil {
+			t.Errorf("backup to %s: %v", outside, err)
+		}
+		if _, err := Restore(t.Context(), outside, filepath.Join(outside, "inner")); err == nil || !strings.Contains(err.Error(), "in the backup") {
+			t.Errorf("restore into its own backup: %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestABackupThatIsCutShortIsNoStore lets each kind of write below the target fail once.
 func TestABackupThatIsCutShortIsNoStore(t *testing.T) {
 	const target = "backup"
