@@ -125,10 +125,11 @@ func TestFailedHandshakesAreNotSentAndExplained(t *testing.T) {
 			}
 			t.Cleanup(e.Close)
 			arrivals := 0
-			for range 3 { // a late refusal races with the request, so more than once
-				o := e.Handle(t.Context(), delivery(queue.Request{Method: "POST", Body: body("x")}))
+			for i := range 6 { // a late refusal races with the request, so more than once, and with a long body
+				text := strings.Repeat("x", 1+i%3<<20)
+				o := e.Handle(t.Context(), delivery(queue.Request{Method: "POST", Body: body(text)}))
 				passed := httptest.NewRecorder()
-				e.Pass(passed, httptest.NewRequest("POST", "/", strings.NewReader("x")))
+				e.Pass(passed, httptest.NewRequest("POST", "/", strings.NewReader(text)))
 				if c.text == "" {
 					arrivals += 2
 					if o.Class != queue.Answered || passed.Code != 200 {

@@ -134,6 +134,9 @@ func (c *conn) Write(p []byte) (int, error) {
 	}
 	before := c.sent.n.Load()
 	n, err := c.write(k, p, first)
+	if err != nil {
+		c.secure.listen() // the endpoint may have said why it takes no more
+	}
 	if first || err != nil {
 		k.written(c.sent.n.Load() != before)
 	}
@@ -162,6 +165,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	c.heard = c.heard || n > 0
 	if err != nil && !c.heard {
 		err = c.secure.refusal(err)
+	}
+	if err != nil {
+		c.secure.over(err)
 	}
 	if k := c.call.Load(); k != nil {
 		if n > 0 {

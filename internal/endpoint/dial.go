@@ -63,7 +63,7 @@ func (e *Endpoint) dialTLS(ctx context.Context, network, address string, now *tr
 		host = address
 	}
 	sent := &counter{Conn: raw}
-	shaken := &handshake{shown: now.certificate != nil}
+	shaken := &handshake{shown: now.certificate != nil, ended: make(chan struct{})}
 	secure := tls.Client(sent, e.config.TLS.client(host, now, &shaken.asked))
 	if err := secure.HandshakeContext(ctx); err != nil {
 		raw.Close()

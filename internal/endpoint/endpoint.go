@@ -243,11 +243,18 @@ func (e *Endpoint) roundTrip(ctx context.Context, r *http.Request, k *call) (*ht
 		}
 	}}
 	answer, err := e.connections().RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, trace)))
-	if c := on.Load(); err == nil && c != nil && !k.owned(c) {
+	c := on.Load()
+	switch {
+	case c == nil:
+	case err == nil && !k.owned(c):
 		k.seal()
 		c.Close()
 		answer.Body.Close()
 		return nil, errStrange
+	case err != nil && c.secure != nil:
+		if refused := c.secure.refused.Load(); refused != nil {
+			return nil, refused
+		}
 	}
 	return answer, err
 }

@@ -7,6 +7,9 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // handshake is what is known of how a connection was secured.
@@ -14,6 +17,10 @@ type handshake struct {
 	asked   bool   // the endpoint wants a certificate of ours
 	shown   bool   // we have one
 	version uint16 // of a handshake that is complete on our side
+
+	ended   chan struct{} // closed when reading has failed
+	once    sync.Once
+	refused atomic.Pointer[handshakeError] // the late refusal, once it came
 }
 
 // handshakeError is a TLS handshake that failed, on either side: provably, no request was read.
@@ -53,6 +60,32 @@ func (h *handshake) refusal(err error) error {
 		return err
 	}
 	return h.failed(err)
+}
+
+// over notes that reading has failed.
+func (h *handshake) over(err error) {
+	var refused *handshakeError
+	if h == nil {
+		return
+	}
+	if errors.As(err, &refused) {
+		h.refused.Store(refused)
+	}
+	h.once.Do(func() { close(h.ended) })
+}
+
+// listen waits, for a moment, for the end of reading, where a late refusal may come: what was being written is often reset
+// before.
+func (h *handshake) listen() {
+	if h == nil || !h.asked || h.version < tls.VersionTLS13 {
+		return
+	}
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case <-h.ended:
+	case <-timer.C:
+	}
 }
 
 // The alerts by which a handshake ends because of a certificate of ours, or the lack of one (RFC 8446 6.2).
