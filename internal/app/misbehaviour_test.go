@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/openhqm/openhqm/queue"
 	"github.com/openhqm/openhqm/test/misbehaviour"
@@ -72,7 +71,7 @@ func newGrid(t *testing.T, more, delay string, wanted func(*misbehaviour.Kind) b
 			case k.Slow && k.Class == queue.NotSent:
 				keys = append(keys, "connect_timeout: 100ms")
 			case k.Slow:
-				keys[3] = "timeout: 1s"
+				keys[3] = "timeout: 2s"
 			}
 			if site.TLS != "" {
 				keys = append(keys, "tls: "+site.TLS)
@@ -88,6 +87,9 @@ func newGrid(t *testing.T, more, delay string, wanted func(*misbehaviour.Kind) b
 			}
 			fmt.Fprintf(&yaml, "    %s: {%s}\n", endpoint, strings.Join(keys, ", "))
 			for _, method := range methods {
+				if method == "HEAD" && k.Cut && k.Slow {
+					continue // a good answer, which a short timeout would cut on a busy machine; the other kinds that cut show it
+				}
 				for _, key := range []bool{false, true} {
 					g.cells = append(g.cells, &cell{kind: k, site: site, endpoint: endpoint, method: method, key: key,
 						repeatable: queue.Idempotent(method) || name == "unsafe" || name == "honors" && key,
@@ -103,30 +105,29 @@ func newGrid(t *testing.T, more, delay string, wanted func(*misbehaviour.Kind) b
 // submit stores the requests of all cells; a warm one before each whose connection is to be a used one.
 func (g *grid) submit(t *testing.T) {
 	t.Helper()
-	var all errgroup.Group
-	all.SetLimit(16)
-	for _, c := range g.cells {
-		if c.kind.Reused {
-			continue // in order, below
-		}
-		all.Go(func() (err error) { c.id, err = g.send(c.endpoint, c.method, c.target, c.key); return err })
+	const lines = 16
+	var all sync.WaitGroup
+	for line := range lines {
+		all.Go(func() {
+			for i, c := range g.cells {
+				var err error
+				switch {
+				case c.kind.Reused && line == 0: // these in order
+					if _, err = g.send(c.endpoint, "POST", misbehaviour.Warm, false); err == nil {
+						c.id, err = g.send(c.endpoint, c.method, c.target, c.key)
+					}
+				case !c.kind.Reused && i%lines == line:
+					c.id, err = g.send(c.endpoint, c.method, c.target, c.key)
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
 	}
-	all.Go(func() (err error) {
-		for _, c := range g.cells {
-			if !c.kind.Reused {
-				continue
-			}
-			if _, err = g.send(c.endpoint, "POST", misbehaviour.Warm, false); err != nil {
-				return err
-			}
-			if c.id, err = g.send(c.endpoint, c.method, c.target, c.key); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err := all.Wait(); err != nil {
-		t.Fatal(err)
+	if all.Wait(); t.Failed() {
+		t.FailNow()
 	}
 }
 
@@ -208,8 +209,8 @@ func (g *grid) judge(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: %+v, want %+v; %s", c, got, want, history(r))
 		}
-		if len(r.History) == 0 || r.History[0].Class != class {
-			t.Errorf("%s: %s, want class %s first", c, history(r), class)
+		if got := first(c.kind, r); got != class {
+			t.Errorf("%s: class %s first, want %s; %s", c, got, class, history(r))
 		}
 		for i := 1; i < len(arrived); i++ {
 			if next == misbehaviour.Closed && arrived[i].At.Sub(arrived[i-1].At) < queue.MinCooldown-50*time.Millisecond {
@@ -224,6 +225,17 @@ func (g *grid) judge(t *testing.T) {
 	}
 }
 
+// first returns the class of the first attempt. The timeout that ends a slow kind may, on a busy machine, end before it was
+// connected to.
+func first(k *misbehaviour.Kind, r *queue.Record) queue.Class {
+	for _, a := range r.History {
+		if a.Class != queue.NotSent || !k.Slow || k.Class == queue.NotSent {
+			return a.Class
+		}
+	}
+	return 0
+}
+
 func history(r *queue.Record) string {
 	var b strings.Builder
 	for _, a := range r.History {
@@ -236,16 +248,20 @@ func history(r *queue.Record) string {
 func TestEveryMisbehaviourMeetsTheTable(t *testing.T) {
 	g := newGrid(t, "", "1ms", func(k *misbehaviour.Kind) bool { return k.Class != queue.NotSent })
 	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
 	var closed map[string]bool
-	var watching errgroup.Group
-	watching.Go(func() (err error) { closed, err = g.watch(ctx); return err })
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		var err error
+		if closed, err = g.watch(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	defer watching.Wait()
+	defer cancel()
 	g.submit(t)
 	g.judge(t)
 	cancel()
-	if err := watching.Wait(); err != nil {
-		t.Error(err)
-	}
+	watching.Wait()
 	for _, c := range g.cells {
 		closes := c.kind.May == misbehaviour.Closed || c.kind.May == misbehaviour.Closing
 		if closed[c.endpoint] != closes {
@@ -307,18 +323,19 @@ func TestWhatCannotArriveIsTriedUntilItsDeadline(t *testing.T) {
 func TestEveryMisbehaviourInPassingMeetsTheTable(t *testing.T) {
 	// A stream has no end, as long as its client takes it.
 	g := newGrid(t, "", "1ms", func(k *misbehaviour.Kind) bool { return !k.Reused && !k.Endless && !(k.Cut && k.Slow) })
-	var all errgroup.Group
-	all.SetLimit(64)
+	var all sync.WaitGroup
 	for _, c := range g.cells {
 		if c.endpoint[len("k00-"):] != "plain" || c.method != "GET" && c.method != "OPTIONS" || c.key {
 			continue
 		}
 		c.endpoint = strings.TrimSuffix(c.endpoint, "plain") + map[string]string{"GET": "plain", "OPTIONS": "unsafe"}[c.method] // one call each
-		all.Go(func() error { return g.pass(t, c) })
+		all.Go(func() {
+			if err := g.pass(t, c); err != nil {
+				t.Error(err)
+			}
+		})
 	}
-	if err := all.Wait(); err != nil {
-		t.Error(err)
-	}
+	all.Wait()
 }
 
 func (g *grid) pass(t *testing.T, c *cell) error {
