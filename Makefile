@@ -15,6 +15,8 @@ LDFLAGS := -s -w -X github.com/openhqm/openhqm/internal/cli.version=$(VERSION)
 KILLS ?= 100
 CHAOS ?= -messages 20000 -kills 15
 BENCH ?= all
+FUZZTIME ?= 1m
+FUZZ ?= .
 
 # Packages whose tests also run under the race detector in `make test`: both
 # stores, the contract they keep, what moves messages, and the built binary.
@@ -75,6 +77,10 @@ chaos: ## drive the binary from outside through kills, stops, outages and full d
 .PHONY: chaos-full
 chaos-full: ## the same with 100,000 messages and 50 kills
 	$(MAKE) --no-print-directory chaos CHAOS=
+
+.PHONY: fuzz
+fuzz: ## feed every fuzz target for FUZZTIME=1m each; FUZZ=Config for those whose name has it; a finding stays as a seed in testdata/fuzz
+	GO='$(GO)' ./test/fuzz.sh '$(FUZZTIME)' '$(FUZZ)'
 
 .PHONY: bench
 bench: ## measure the figures of bench/RESULTS.md, each beside its comparison (takes long; BENCH="p1 p3" for some)

@@ -73,10 +73,16 @@ func rateLimitReset(lines []string) time.Duration {
 					reset = strings.Trim(value, " ")
 				}
 			}
-			if remaining == "0" && reset != "" && strings.Trim(reset, "0123456789") == "" {
+			if zero(remaining) && reset != "" && strings.Trim(reset, "0123456789") == "" {
 				longest = max(longest, seconds(reset))
 			}
 		}
 	}
 	return longest
+}
+
+// zero reports whether an integer of RFC 9651 is none at all: 0, 00 and -0 are.
+func zero(integer string) bool {
+	digits := strings.TrimPrefix(integer, "-")
+	return digits != "" && strings.Trim(digits, "0") == ""
 }

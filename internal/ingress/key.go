@@ -28,7 +28,8 @@ func idempotencyKey(h http.Header) (string, *reply.Problem) {
 	return key, nil
 }
 
-// unquote is the string of RFC 9651 4.2.5, parameters left aside; what is not one stays as it is.
+// unquote is the string of RFC 9651 4.2.5, parameters left aside and bytes beyond ASCII forgiven; what is not one stays as
+// it is. Only a quote and a backslash can be escaped: to forgive more would make one key of two.
 func unquote(s string) string {
 	if s == "" || s[0] != '"' {
 		return s
@@ -36,8 +37,10 @@ func unquote(s string) string {
 	var b strings.Builder
 	for i := 1; i < len(s); i++ {
 		switch c := s[i]; {
-		case c == '\\' && i+1 < len(s):
-			i++
+		case c == '\\':
+			if i++; i == len(s) || s[i] != '"' && s[i] != '\\' {
+				return s
+			}
 			b.WriteByte(s[i])
 		case c == '"':
 			if rest := trimBlanks(s[i+1:]); rest == "" || rest[0] == ';' {
