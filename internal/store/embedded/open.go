@@ -124,6 +124,9 @@ func (s *Store) open(exists bool) error {
 	}
 	s.disk.find()
 	s.disk.sample()
+	if err := checkTails(s.fs, s.fs.PathJoin(s.dir, dbDir)); err != nil {
+		return fmt.Errorf("open data directory %s: %w", s.dir, err)
+	}
 	options := pebbleOptions(s.fs, fatalLogger{s.breakDown})
 	options.ErrorIfNotExists = exists
 	s.db, err = pebble.Open(s.fs.PathJoin(s.dir, dbDir), options)
@@ -312,7 +315,7 @@ func (s *Store) recover() error {
 			u.finish(o)
 		})
 		if err := s.do(o); err != nil {
-			return fmt.Errorf("end the leases of the process before: %w", err)
+			return fmt.Errorf("end the leases of the process before: %w", s.corrupt(err))
 		}
 	}
 }

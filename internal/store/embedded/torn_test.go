@@ -1,0 +1,117 @@
+package embedded
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/openhqm/openhqm/queue"
+	"github.com/openhqm/openhqm/queue/storetest"
+)
+
+// tails returns the files of a store that a crash ended after two flushes and some writes, and the names of its manifest
+// and of the log in use.
+func tails(t *testing.T) (files map[string][]byte, manifest, log string) {
+	fs := vfs.NewCrashableMem()
+	s := openOn(t, fs)
+	for i := range 12 {
+		before := contentOf(t, fs)
+		_, err := s.Enqueue(t.Context(), []*queue.Message{storetest.NewMessage("orders")})
+		must(t, err)
+		for name, b := range contentOf(t, fs) {
+			if strings.HasSuffix(name, ".log") && !bytes.Equal(b, before[name]) {
+				log = name
+			}
+		}
+		if i == 3 || i == 6 {
+			must(t, s.db.Flush())
+		}
+	}
+	files = contentOf(t, fs.CrashClone(vfs.CrashCloneCfg{}))
+	delete(files, testDir+"/"+pidFile) // goes with the process
+	must(t, s.Close())
+	for name := range files {
+		if strings.Contains(name, "MANIFEST-0") {
+			manifest = name
+		}
+	}
+	return files, manifest, log
+}
+
+// with returns the files with another content of one.
+func with(files map[string][]byte, name string, b []byte) map[string][]byte {
+	changed := make(map[string][]byte, len(files))
+	for other, content := range files {
+		changed[other] = content
+	}
+	changed[name] = b
+	return changed
+}
+
+func TestADamagedManifestIsRefusedAndTheTablesStay(t *testing.T) {
+	files, manifest, _ := tails(t)
+	for at := range files[manifest] {
+		b := bytes.Clone(files[manifest])
+		b[at] ^= 0x10
+		fs := diskOf(t, with(files, manifest, b))
+		s, err := Open(Options{Dir: testDir, FS: fs})
+		var corrupt *queue.CorruptError
+		if !errors.As(err, &corrupt) || corrupt.Path != manifest {
+			t.Errorf("with another byte %d: %v, want a CorruptError of %s", at, err, manifest)
+		}
+		if err == nil {
+			s.Close() // it should not be open
+		}
+		if changed := changedFiles(with(files, manifest, b), contentOf(t, fs)); len(changed) > 0 {
+			t.Fatalf("with another byte %d these were changed: %v", at, changed)
+		}
+	}
+}
+
+func TestDamageBeforeALaterWriteOfALogIsRefused(t *testing.T) {
+	files, _, log := tails(t)
+	_, last := lastWrite(t, files[log])
+	for at := 0; at < last; at += 7 {
+		b := bytes.Clone(files[log])
+		b[at] ^= 0x10
+		s, err := Open(Options{Dir: testDir, FS: diskOf(t, with(files, log, b))})
+		if !errors.Is(err, queue.ErrCorrupt) {
+			t.Errorf("with another byte %d of %d: %v, want ErrCorrupt", at, last, err)
+		}
+		if err == nil {
+			s.Close() // it should not be open
+		}
+	}
+}
+
+// lastWrite returns how many chunks a log of one block has, and where the last one begins.
+func lastWrite(t *testing.T, b []byte) (chunks, last int) {
+	number := b[7:11]
+	for at := 0; at+logHeader <= len(b) && b[at+6] > logTypes-4 && bytes.Equal(b[at+7:at+11], number); at += chunkSize(b[at:], logHeader) {
+		chunks, last = chunks+1, at
+	}
+	if chunks < 3 {
+		t.Fatalf("the log has only %d chunks", chunks)
+	}
+	return chunks, last
+}
+
+func TestATornEndIsNoDamage(t *testing.T) {
+	files, manifest, log := tails(t)
+	for _, name := range []string{manifest, log} {
+		whole := files[name]
+		for n := range whole {
+			for what, b := range map[string][]byte{"cut": whole[:n], "zeroed": append(bytes.Clone(whole[:n]), make([]byte, len(whole)-n)...)} {
+				if name == manifest && what == "zeroed" && n%tailSector > 0 {
+					continue // no disk leaves half a sector
+				}
+				if err := checkTails(diskOf(t, with(files, name, b)), testDir+"/"+dbDir); err != nil {
+					t.Errorf("%s %s at %d: %v", name, what, n, err)
+				}
+			}
+		}
+	}
+}
