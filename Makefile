@@ -17,6 +17,7 @@ CHAOS ?= -messages 20000 -kills 15
 BENCH ?= all
 FUZZTIME ?= 1m
 FUZZ ?= .
+SEEDS ?= 5000
 
 # Packages whose tests also run under the race detector in `make test`: both
 # stores, the contract they keep, what moves messages, and the built binary.
@@ -81,6 +82,10 @@ chaos-full: ## the same with 100,000 messages and 50 kills
 .PHONY: fuzz
 fuzz: ## feed every fuzz target for FUZZTIME=1m each; FUZZ=Config for those whose name has it; a finding stays as a seed in testdata/fuzz
 	GO='$(GO)' ./test/fuzz.sh '$(FUZZTIME)' '$(FUZZ)'
+
+.PHONY: crash
+crash: ## crash the store at every sync of SEEDS=5000 random workloads, and print which operations were under way (a quarter of an hour)
+	$(GO) test -count=1 -timeout 10h -v -run TestCrashesOfRandomWorkloads ./internal/store/embedded -crash.seeds=$(SEEDS) -crash.seed=0
 
 .PHONY: bench
 bench: ## measure the figures of bench/RESULTS.md, each beside its comparison (takes long; BENCH="p1 p3" for some)

@@ -29,11 +29,6 @@ func openOn(tb testing.TB, fs vfs.FS) *Store {
 	return s
 }
 
-// isSync reports whether an operation makes something durable.
-func isSync(k errorfs.OpKind) bool {
-	return k == errorfs.OpFileSync || k == errorfs.OpFileSyncData || k == errorfs.OpFileSyncTo
-}
-
 // promise is what the store has acknowledged of one message.
 type promise struct {
 	message  *queue.Message
@@ -115,35 +110,6 @@ func (l *ledger) mayBeGone() map[queue.ID]bool {
 	return maps.Clone(l.leaving)
 }
 
-// crasher takes a copy of what a crash would leave at each sync.
-type crasher struct {
-	t       *testing.T
-	fs      *vfs.MemFS
-	ledger  *ledger
-	percent int // of unsynced data that happens to be there
-
-	mu      sync.Mutex
-	rng     *rand.Rand
-	crashes int
-}
-
-func (c *crasher) String() string { return "crasher" }
-
-func (c *crasher) MaybeError(op errorfs.Op) error {
-	if !isSync(op.Kind) {
-		return nil
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.crashes++
-	// First what was acknowledged, then the copy, then what may be gone: in this order everything in the first has to be
-	// in the copy, and what is missing there has to be in the last.
-	before := c.ledger.snapshot()
-	crashed := c.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: c.percent, RNG: c.rng})
-	verify(c.t, crashed, before, c.ledger.mayBeGone())
-	return nil
-}
-
 // TestEverythingAcknowledgedSurvivesACrash crashes a random workload at every sync point, with none, some or all of the
 // unsynced data left.
 func TestEverythingAcknowledgedSurvivesACrash(t *testing.T) {
@@ -152,38 +118,17 @@ func TestEverythingAcknowledgedSurvivesACrash(t *testing.T) {
 			t.Parallel()
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
-			fs := vfs.NewCrashableMem()
-			l := newLedger()
-			c := &crasher{t: t, fs: fs, ledger: l, percent: percent, rng: rand.New(rand.NewPCG(seed, 99))}
-			s := openOn(t, errorfs.Wrap(fs, c))
-			ran := make(chan error, 1)
-			go func() { ran <- s.Run(context.Background(), l.observe) }()
-			var all sync.WaitGroup
-			for i := range 4 {
-				w := &workload{ledger: l, s: s, rng: rand.New(rand.NewPCG(seed, uint64(i))), flushes: true}
-				all.Go(func() {
-					if err := w.run(60); err != nil {
-						t.Errorf("work: %v", err)
-					}
-				})
-			}
-			all.Wait()
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-			if err := <-ran; !errors.Is(err, queue.ErrClosed) {
-				t.Errorf("Run ended with %v", err)
-			}
-			verify(t, fs.CrashClone(vfs.CrashCloneCfg{}), l.snapshot(), l.mayBeGone())
+			c := newCrasher(t, seed, percent)
+			c.run(4, 60, true)
 			for _, kind := range []queue.EventKind{queue.EventDue, queue.EventExpired, queue.EventRemoved} {
-				if l.seen[kind] == 0 {
+				if c.ledger.seen[kind] == 0 {
 					t.Errorf("no message was %v", kind)
 				}
 			}
 			if c.crashes < 50 {
 				t.Errorf("only %d crashes", c.crashes)
 			}
-			t.Logf("%d crashes, %d messages", c.crashes, len(l.promises))
+			t.Logf("%d crashes, %d messages", c.crashes, len(c.ledger.promises))
 		})
 	}
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // verify opens what a crash left and holds it against what was acknowledged before, and against what had been begun after.
-func verify(t *testing.T, fs *vfs.MemFS, before account, leaving map[queue.ID]bool) {
+func verify(t testing.TB, fs *vfs.MemFS, before account, leaving map[queue.ID]bool) {
 	t.Helper()
 	report, err := check(fs, testDir)
 	if err != nil && len(before.promises) > 0 {
@@ -53,7 +53,7 @@ func verify(t *testing.T, fs *vfs.MemFS, before account, leaving map[queue.ID]bo
 }
 
 // verifyGate looks for the last acknowledged change of a gate, or a later one, and that it is there as a whole.
-func verifyGate(t *testing.T, name string, g queue.Gate, acknowledged int) {
+func verifyGate(t testing.TB, name string, g queue.Gate, acknowledged int) {
 	n := g.Limits.MaxLeased - gateBase
 	if n < acknowledged {
 		t.Errorf("the gate of %q is that of change %d, and %d was acknowledged", name, n, acknowledged)
@@ -64,7 +64,7 @@ func verifyGate(t *testing.T, name string, g queue.Gate, acknowledged int) {
 	}
 }
 
-func (p *promise) verify(t *testing.T, s *Store, leaving map[queue.ID]bool) {
+func (p *promise) verify(t testing.TB, s *Store, leaving map[queue.ID]bool) {
 	id := p.message.ID
 	r, err := s.Get(context.Background(), id)
 	switch {
@@ -93,7 +93,7 @@ func (p *promise) verify(t *testing.T, s *Store, leaving map[queue.ID]bool) {
 
 // verifyTicket looks for the callback ticket that was written together with the end of a record. An answered one is kept
 // for no time.
-func verifyTicket(t *testing.T, s *Store, r *queue.Record, leaving map[queue.ID]bool) {
+func verifyTicket(t testing.TB, s *Store, r *queue.Record, leaving map[queue.ID]bool) {
 	if r.Callback == "" || !r.State.Terminal() {
 		return
 	}
@@ -106,7 +106,7 @@ func verifyTicket(t *testing.T, s *Store, r *queue.Record, leaving map[queue.ID]
 
 // verifyKey looks for the idempotency key that was written together with a message. It stands also when the message is
 // gone.
-func verifyKey(t *testing.T, s *Store, m *queue.Message) {
+func verifyKey(t testing.TB, s *Store, m *queue.Message) {
 	if m.Idempotency == nil {
 		return
 	}
@@ -118,7 +118,7 @@ func verifyKey(t *testing.T, s *Store, m *queue.Message) {
 	}
 }
 
-func bodyText(t *testing.T, b queue.Body) string {
+func bodyText(t testing.TB, b queue.Body) string {
 	t.Helper()
 	r, err := b.Open(context.Background())
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/openhqm/openhqm/queue"
@@ -19,11 +20,17 @@ type workload struct {
 	s       *Store
 	rng     *rand.Rand
 	flushes bool // tables are written too; the database panics when a log cannot be rotated, so not where logs fail
+	doing   atomic.Pointer[string]
 }
 
+// begin says what is under way from here on.
+func (w *workload) begin(what string) { w.doing.Store(&what) }
+
 func (w *workload) run(n int) error {
+	defer w.doing.Store(nil)
 	for range n {
 		var err error
+		w.doing.Store(nil)
 		switch w.rng.IntN(12) {
 		case 0, 1, 2, 3:
 			err = w.enqueue()
@@ -33,6 +40,7 @@ func (w *workload) run(n int) error {
 			err = w.cancelOrRedrive()
 		case 9:
 			if err = w.purge(); err == nil && w.flushes && w.rng.IntN(4) == 0 {
+				w.begin("flush")
 				_, err = w.s.db.AsyncFlush()
 			}
 		case 10:
@@ -75,6 +83,7 @@ func (w *workload) message() (*queue.Message, string, error) {
 	text := "hello"
 	if w.rng.IntN(5) == 0 {
 		text = strings.Repeat(fmt.Sprint(w.rng.IntN(10)), 70<<10)
+		w.begin("store a body")
 		body, err := queue.ReceiveBody(context.Background(), w.s, strings.NewReader(text), -1, 1<<20)
 		if err != nil {
 			return nil, "", err
@@ -100,6 +109,7 @@ func (w *workload) enqueue() error {
 	}
 	w.purging.RLock()
 	defer w.purging.RUnlock()
+	w.begin("enqueue")
 	results, err := w.s.Enqueue(context.Background(), []*queue.Message{m})
 	if err != nil {
 		return err
@@ -128,6 +138,7 @@ func (w *workload) importRecords() error {
 		}
 		records, promises = append(records, r), append(promises, p)
 	}
+	w.begin("import")
 	if err := w.s.Import(context.Background(), records); err != nil {
 		return err
 	}
@@ -188,6 +199,7 @@ func (w *workload) setGate() error {
 	default:
 		change.Release = []queue.HoldReason{queue.HoldPaused}
 	}
+	w.begin("set a gate")
 	if _, err := w.s.SetGate(context.Background(), name, change); err != nil {
 		return err
 	}
@@ -203,6 +215,7 @@ const gateBase = 1_000_000
 func (w *workload) work() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Millisecond)
 	defer cancel()
+	w.begin("lease")
 	leases, err := w.s.Lease(ctx, queue.LeaseRequest{Worker: "w", Max: 1 + w.rng.IntN(3), Slots: 8, TTL: time.Hour,
 		Queues: []queue.Want{{Queue: "orders"}, {Queue: "mail"}, {Queue: queue.CallbackQueue}}})
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -237,6 +250,7 @@ func (w *workload) settle(l queue.Lease) error {
 			text = strings.Repeat("a", 80<<10)
 		}
 		st.Result = storetest.NewResult(200, "")
+		w.begin("store a result")
 		body, err := queue.ReceiveBody(ctx, w.s, strings.NewReader(text), -1, 1<<20)
 		if err != nil {
 			return err
@@ -259,6 +273,7 @@ func (w *workload) settle(l queue.Lease) error {
 	if l.Record.Queue == queue.CallbackQueue {
 		w.leave(l.ID)
 	}
+	w.begin("settle " + st.Kind.String())
 	errs, err := w.s.Settle(ctx, []queue.Settlement{st})
 	if err != nil {
 		return err
@@ -285,8 +300,10 @@ func (w *workload) cancelOrRedrive() error {
 	if !ok {
 		return nil
 	}
+	w.begin("redrive")
 	r, err := w.s.Redrive(ctx, id, queue.Redrive{})
 	if errors.Is(err, queue.ErrNotDead) && w.rng.IntN(2) == 0 {
+		w.begin("cancel")
 		r, err = w.s.Cancel(ctx, id, queue.CancelOptions{NeverLeased: true})
 	}
 	switch {
@@ -309,6 +326,7 @@ func (w *workload) purge() error {
 		w.leaving[id] = w.leaving[id] || p.message.Queue == "mail"
 	}
 	w.mu.Unlock()
+	w.begin("purge")
 	_, err := w.s.Purge(context.Background(), queue.Filter{Queue: "mail", States: []queue.State{queue.Done}, Limit: 3})
 	return err
 }
