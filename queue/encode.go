@@ -35,10 +35,10 @@ func AppendMessage(b []byte, m *Message) []byte {
 	e.time(m.Deadline)
 	e.uint(uint64(m.Priority))
 	e.string(m.Lane.Key)
-	e.uint(uint64(m.Lane.Bound))
+	e.number(m.Lane.Bound)
 	e.uint(uint64(m.Lane.OnDead))
 	e.uint(uint64(m.OnLost))
-	e.uint(uint64(m.MaxDeliveries))
+	e.number(m.MaxDeliveries)
 	e.int(int64(m.KeepResult))
 	e.int(int64(m.KeepDead))
 	e.int(int64(m.AttemptTimeout))
@@ -67,10 +67,10 @@ func DecodeMessage(b []byte, opener BodyOpener) (*Message, error) {
 	m.AcceptedAt = d.time()
 	m.NotBefore = d.time()
 	m.Deadline = d.time()
-	m.Priority = uint8(d.uint())
-	m.Lane = Lane{Key: d.string(), Bound: int(d.uint()), OnDead: OnDead(d.uint())}
-	m.OnLost = OnLost(d.uint())
-	m.MaxDeliveries = int(d.uint())
+	m.Priority = uint8(d.upTo(MaxPriority))
+	m.Lane = Lane{Key: d.string(), Bound: d.number(), OnDead: OnDead(d.upTo(uint64(OnDeadBlock)))}
+	m.OnLost = OnLost(d.upTo(uint64(OnLostFail)))
+	m.MaxDeliveries = d.number()
 	m.KeepResult = time.Duration(d.int())
 	m.KeepDead = time.Duration(d.int())
 	m.AttemptTimeout = time.Duration(d.int())
@@ -95,11 +95,11 @@ func AppendProgress(b []byte, p *Progress) []byte {
 	e.string(string(p.Reason))
 	e.uint(uint64(p.Revision))
 	e.uint(p.Seq)
-	e.uint(uint64(p.Generation))
-	e.uint(uint64(p.Deliveries))
-	e.uint(uint64(p.Attempts))
-	e.uint(uint64(p.Crashes))
-	e.uint(uint64(p.Uncounted))
+	e.number(p.Generation)
+	e.number(p.Deliveries)
+	e.number(p.Attempts)
+	e.number(p.Crashes)
+	e.number(p.Uncounted)
 	e.time(p.UpdatedAt)
 	e.time(p.EligibleAt)
 	e.time(p.DeadlineAt)
@@ -114,7 +114,7 @@ func AppendProgress(b []byte, p *Progress) []byte {
 	if p.Edited != nil {
 		e.request(p.Edited)
 	}
-	e.uint(uint64(p.HistoryDropped))
+	e.number(p.HistoryDropped)
 	e.uint(uint64(len(p.History)))
 	for i := range p.History {
 		e.attempt(&p.History[i])
@@ -126,15 +126,15 @@ func AppendProgress(b []byte, p *Progress) []byte {
 func DecodeProgress(b []byte, opener BodyOpener) (Progress, error) {
 	d := newDecoder(b, opener)
 	p := Progress{
-		State:           State(d.uint()),
+		State:           State(d.upTo(uint64(Expired))),
 		Reason:          Reason(d.string()),
 		Revision:        Revision(d.uint()),
 		Seq:             d.uint(),
-		Generation:      int(d.uint()),
-		Deliveries:      int(d.uint()),
-		Attempts:        int(d.uint()),
-		Crashes:         int(d.uint()),
-		Uncounted:       int(d.uint()),
+		Generation:      d.number(),
+		Deliveries:      d.number(),
+		Attempts:        d.number(),
+		Crashes:         d.number(),
+		Uncounted:       d.number(),
 		UpdatedAt:       d.time(),
 		EligibleAt:      d.time(),
 		DeadlineAt:      d.time(),
@@ -150,14 +150,14 @@ func DecodeProgress(b []byte, opener BodyOpener) (Progress, error) {
 		p.Edited = &Request{}
 		d.request(p.Edited)
 	}
-	p.HistoryDropped = int(d.uint())
+	p.HistoryDropped = d.number()
 	if n := d.count(); n > 0 {
 		p.History = make([]Attempt, n)
 		for i := range p.History {
 			d.attempt(&p.History[i])
 		}
 	}
-	if p.State < Ready || p.State > Expired {
+	if p.State < Ready {
 		d.fail()
 	}
 	return p, d.end("progress")
@@ -166,7 +166,7 @@ func DecodeProgress(b []byte, opener BodyOpener) (Progress, error) {
 // AppendResult appends the stored form of r.
 func AppendResult(b []byte, r *Result) []byte {
 	e := encoder{append(b, encodingVersion)}
-	e.uint(uint64(r.Status))
+	e.number(r.Status)
 	e.string(r.Proto)
 	e.bool(r.Truncated)
 	e.int(r.Length)
@@ -181,7 +181,7 @@ func AppendResult(b []byte, r *Result) []byte {
 // DecodeResult is the inverse of AppendResult, with the rules of DecodeMessage.
 func DecodeResult(b []byte, opener BodyOpener) (*Result, error) {
 	d := newDecoder(b, opener)
-	r := &Result{Status: int(d.uint()), Proto: d.string(), Truncated: d.bool(), Length: d.int(), ReceivedAt: d.time(),
+	r := &Result{Status: d.number(), Proto: d.string(), Truncated: d.bool(), Length: d.int(), ReceivedAt: d.time(),
 		Duration: time.Duration(d.int())}
 	r.Header = d.header()
 	r.Trailer = d.header()
@@ -192,6 +192,7 @@ func DecodeResult(b []byte, opener BodyOpener) (*Result, error) {
 type encoder struct{ b []byte }
 
 func (e *encoder) uint(v uint64)   { e.b = binary.AppendUvarint(e.b, v) }
+func (e *encoder) number(v int)    { e.uint(uint64(max(v, 0))) } // a count below 0 means nothing, and could not be read
 func (e *encoder) int(v int64)     { e.b = binary.AppendVarint(e.b, v) }
 func (e *encoder) bytes(v []byte)  { e.b = append(binary.AppendUvarint(e.b, uint64(len(v))), v...) }
 func (e *encoder) string(v string) { e.b = append(binary.AppendUvarint(e.b, uint64(len(v))), v...) }
@@ -260,12 +261,12 @@ func (e *encoder) request(r *Request) {
 }
 
 func (e *encoder) attempt(a *Attempt) {
-	e.uint(uint64(a.Generation))
-	e.uint(uint64(a.Delivery))
+	e.number(a.Generation)
+	e.number(a.Delivery)
 	e.time(a.StartedAt)
 	e.int(int64(a.Duration))
-	e.uint(uint64(a.Class))
-	e.uint(uint64(a.Status))
+	e.uint(uint64(min(a.Class, Rejected))) // what a handler made up counts as that
+	e.number(a.Status)
 	e.bool(a.Counted)
 	e.string(a.Error)
 }
@@ -314,6 +315,19 @@ func (d *decoder) uint() uint64 {
 	d.b = d.b[n:]
 	return v
 }
+
+// upTo reads a number that is not above most.
+func (d *decoder) upTo(most uint64) uint64 {
+	v := d.uint()
+	if v > most {
+		d.fail()
+		return 0
+	}
+	return v
+}
+
+// number reads a count.
+func (d *decoder) number() int { return int(d.upTo(math.MaxInt)) }
 
 func (d *decoder) int() int64 {
 	v, n := binary.Varint(d.b)
@@ -374,7 +388,7 @@ func (d *decoder) header() http.Header {
 }
 
 func (d *decoder) body() Body {
-	size, ref := d.uint(), d.string()
+	size, ref := d.upTo(math.MaxInt64), d.string()
 	if ref != "" {
 		return StoredBody(ref, int64(size), d.opener)
 	}
@@ -394,12 +408,12 @@ func (d *decoder) request(r *Request) {
 }
 
 func (d *decoder) attempt(a *Attempt) {
-	a.Generation = int(d.uint())
-	a.Delivery = int(d.uint())
+	a.Generation = d.number()
+	a.Delivery = d.number()
 	a.StartedAt = d.time()
 	a.Duration = time.Duration(d.int())
-	a.Class = Class(d.uint())
-	a.Status = int(d.uint())
+	a.Class = Class(d.upTo(uint64(Rejected)))
+	a.Status = d.number()
 	a.Counted = d.bool()
 	a.Error = d.string()
 }

@@ -141,34 +141,3 @@ func TestDamagedBytesAreCorrupt(t *testing.T) {
 		}
 	}
 }
-
-// What decodes, decodes to the same after it was encoded again.
-func FuzzDecode(f *testing.F) {
-	p := fullProgress()
-	f.Add(queue.AppendMessage(nil, fullMessage()))
-	f.Add(queue.AppendProgress(nil, &p))
-	f.Add(queue.AppendResult(nil, fullResult()))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if m, err := queue.DecodeMessage(b, nil); err == nil {
-			once := queue.AppendMessage(nil, m)
-			again, err := queue.DecodeMessage(once, nil)
-			if err != nil || !bytes.Equal(queue.AppendMessage(nil, again), once) {
-				t.Errorf("message does not survive: %v", err)
-			}
-		}
-		if p, err := queue.DecodeProgress(b, nil); err == nil {
-			once := queue.AppendProgress(nil, &p)
-			again, err := queue.DecodeProgress(once, nil)
-			if err != nil || !bytes.Equal(queue.AppendProgress(nil, &again), once) {
-				t.Errorf("progress does not survive: %v", err)
-			}
-		}
-		if r, err := queue.DecodeResult(b, nil); err == nil {
-			once := queue.AppendResult(nil, r)
-			again, err := queue.DecodeResult(once, nil)
-			if err != nil || !bytes.Equal(queue.AppendResult(nil, again), once) {
-				t.Errorf("result does not survive: %v", err)
-			}
-		}
-	})
-}

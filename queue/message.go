@@ -108,6 +108,8 @@ func (m *Message) Validate() error {
 	case m.Lane.Bound < 0 || len(m.Lane.Key) > MaxKeyLength:
 		return fmt.Errorf("%w: lane key of %d bytes with bound %d; want at most %d bytes and no negative bound", ErrInvalid,
 			len(m.Lane.Key), m.Lane.Bound, MaxKeyLength)
+	case m.Lane.OnDead > OnDeadBlock || m.OnLost > OnLostFail:
+		return fmt.Errorf("%w: unknown values %d of OnDead or %d of OnLost", ErrInvalid, m.Lane.OnDead, m.OnLost)
 	}
 	return nil
 }

@@ -51,6 +51,9 @@ func (q *line) decodeCounters(b []byte) error {
 		}
 		*p, b = int64(v), b[n:]
 	}
+	if len(b) > 0 {
+		return fmt.Errorf("decode counters of %q: %w", q.name, queue.ErrCorrupt)
+	}
 	return nil
 }
 

@@ -71,6 +71,9 @@ func (l *lane) decode(b []byte) error {
 		}
 		*p, b = int64(v), b[n:]
 	}
+	if len(b) > 0 {
+		return fmt.Errorf("decode lane: %w", queue.ErrCorrupt)
+	}
 	return nil
 }
 

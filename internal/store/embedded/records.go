@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/openhqm/openhqm/queue"
@@ -45,12 +46,12 @@ type progress struct {
 
 func decodeProgressValue(b []byte, opener queue.BodyOpener) (p progress, err error) {
 	size, n := binary.Uvarint(b)
-	if n <= 0 {
+	if n <= 0 || size > math.MaxInt64 {
 		return p, fmt.Errorf("decode size: %w", queue.ErrCorrupt)
 	}
 	b = b[n:]
 	result, n := binary.Uvarint(b)
-	if n <= 0 {
+	if n <= 0 || result > size+1 {
 		return p, fmt.Errorf("decode size: %w", queue.ErrCorrupt)
 	}
 	p.size = int64(size)
