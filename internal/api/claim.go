@@ -67,7 +67,7 @@ func (t *table) shape(text string) *shape {
 
 // find matches a request. The path is compared as it was sent: an escaped spelling of a shape is not that shape.
 func (t *table) find(r *http.Request) claim {
-	path, ok := strings.CutPrefix(r.URL.EscapedPath(), t.prefix)
+	path, ok := strings.CutPrefix(sentPath(r.URL), t.prefix)
 	if !ok {
 		return claim{handler: -1}
 	}
@@ -85,6 +85,15 @@ func (t *table) find(r *http.Request) claim {
 		}
 	}
 	return best
+}
+
+// sentPath is the path as it was sent. EscapedPath would escape one anew that has a byte in it which should have been
+// escaped, and so make %2F a slash.
+func sentPath(u *url.URL) string {
+	if u.RawPath != "" {
+		return u.RawPath
+	}
+	return u.EscapedPath()
 }
 
 // match returns the variable's text.

@@ -247,12 +247,24 @@ func fill(b []byte, value byte) {
 	}
 }
 
-// manifestCut reports whether the manifest lost its end and so looks like that of an earlier moment.
+// manifestCut reports whether the last change in the manifest is gone, so that it looks like that of an earlier moment: cut
+// off, or more than one byte of it is another.
 func (r *relic) manifestCut(files map[string][]byte) bool {
-	for name, b := range r.files {
-		if now := files[name]; strings.Contains(name, "MANIFEST-0") && (len(now) < len(b) || bytes.HasSuffix(now, []byte{0})) {
-			return true
+	for name, was := range r.files {
+		if !strings.Contains(name, "/MANIFEST-0") {
+			continue
 		}
+		last := 0
+		for at := 0; at < len(was); at += chunkSize(was[at:], manifestHeader) {
+			last = at
+		}
+		now, other := files[name], 0
+		for i := last; i < min(len(was), len(now)); i++ {
+			if now[i] != was[i] {
+				other++
+			}
+		}
+		return len(now) < len(was) || other > 1
 	}
 	return false
 }

@@ -148,8 +148,12 @@ func matches(chunk []byte) bool {
 // block: its end is missing, or a sector of it never reached the disk.
 func torn(b []byte, at int) bool {
 	size := chunkSize(b, manifestHeader)
+	if zeroed(b[:min(tailSector-at%tailSector, len(b))]) {
+		return true
+	}
 	if size > len(b) {
-		return !matches(b) // with the length that it has it would be whole
+		// The header is as it was written, and there is less: with the length that it has it would be whole otherwise.
+		return b[6] >= 1 && b[6] <= manifestTypes && at+size <= tailBlock && !matches(b)
 	}
 	for from := 0; from < size; {
 		to := min(from+tailSector-(at+from)%tailSector, size)

@@ -34,7 +34,7 @@ func tails(t *testing.T) (files map[string][]byte, manifest, log string) {
 	delete(files, testDir+"/"+pidFile) // goes with the process
 	must(t, s.Close())
 	for name := range files {
-		if strings.Contains(name, "MANIFEST-0") {
+		if strings.Contains(name, "/MANIFEST-0") {
 			manifest = name
 		}
 	}
