@@ -85,20 +85,26 @@ func (n *names) has(canonical string) bool {
 	return false
 }
 
-// keptPreferences removes the preferences that were meant for OpenHQM and keeps the others as they are (RFC 7240 2).
+// keptPreferences removes the preferences that were meant for OpenHQM and keeps the others as they are (RFC 7240 2). A wait
+// is meant for it if the first one is well-formed: one that could not be obeyed was not.
 func keptPreferences(lines []string) []string {
+	obeyed, sawWait := map[string]bool{"respond-async": true}, false
+	for _, line := range lines {
+		for _, item := range splitList(line, ',') {
+			if name, value := preference(item); name == "wait" && !sawWait {
+				sawWait, obeyed["wait"] = true, value != "" && strings.Trim(value, "0123456789") == ""
+			}
+		}
+	}
 	var kept []string
 	for _, line := range lines {
 		var rest []string
 		consumed := false
-		for _, preference := range splitList(line, ',') {
-			name, _, _ := strings.Cut(preference, ";")
-			name, _, _ = strings.Cut(name, "=")
-			switch strings.ToLower(strings.Trim(name, " \t")) {
-			case "respond-async", "wait":
+		for _, item := range splitList(line, ',') {
+			if name, _ := preference(item); obeyed[name] {
 				consumed = true
-			default:
-				rest = append(rest, strings.Trim(preference, " \t"))
+			} else {
+				rest = append(rest, strings.Trim(item, " \t"))
 			}
 		}
 		switch {
@@ -109,6 +115,16 @@ func keptPreferences(lines []string) []string {
 		}
 	}
 	return kept
+}
+
+// preference splits `name = value ; parameters`; a quoted value loses its quotes.
+func preference(item string) (name, value string) {
+	name, value, _ = strings.Cut(splitList(item, ';')[0], "=")
+	value = strings.Trim(value, " \t")
+	if len(value) >= 2 && value[0] == '"' && value[len(value)-1] == '"' {
+		value = value[1 : len(value)-1]
+	}
+	return strings.ToLower(strings.Trim(name, " \t")), value
 }
 
 // splitList splits at a separator outside quoted strings (RFC 9110 5.6.1, 5.6.4).
