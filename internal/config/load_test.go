@@ -1,7 +1,6 @@
 package config
 
 import (
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -261,34 +260,4 @@ monitoring: {log_level: debug}
 	if got := RestartKeys(before, before); got != nil {
 		t.Errorf("got %v for equal configurations", got)
 	}
-}
-
-func FuzzLoad(f *testing.F) {
-	for _, path := range []string{"testdata/full.yaml", "testdata/mission/my-api.yaml", "starter.yaml"} {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data, "PROXY__ENDPOINTS", `{"a": {"url": "http://a"}}`)
-	}
-	f.Add([]byte("a: &a [*a]\n<<: 1\n? [x]\n: y"), "SERVER__PORT", "1")
-	f.Add([]byte(allKinds), "PROXY__ENDPOINTS__LEGACY__RATE", "1/s")
-	f.Fuzz(func(t *testing.T, file []byte, name, value string) {
-		r := &report{}
-		root := parseFile("fuzz.yaml", file, r)
-		o := Options{Env: []string{"TOKEN=x", "API_TOKEN=y", envPrefix + name + "=" + value}, Backends: []string{"embedded", "redis"}}
-		c, _, err := build(root, o, r)
-		if (c == nil) == (err == nil) {
-			t.Fatalf("config %v, error %v", c, err)
-		}
-		if err != nil {
-			if errs, ok := err.(Errors); !ok || len(errs) == 0 {
-				t.Fatalf("error is %T %v", err, err)
-			}
-			return
-		}
-		if err := c.Print(&strings.Builder{}); err != nil {
-			t.Fatal(err)
-		}
-	})
 }

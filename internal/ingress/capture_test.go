@@ -225,6 +225,7 @@ func TestTheHeadIsRefusedBeforeTheBodyIsRead(t *testing.T) {
 		{"endpoint that is not selectable", "POST / HTTP/1.1\r\nHost: h\r\nOpenHQM-Endpoint: hidden\r\n" + expects, 404, "unknown-endpoint", "hidden"},
 		{"CONNECT", "CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n", 501, "unsupported-method", "CONNECT"},
 		{"gRPC", "POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/grpc+proto\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n", 501, "unsupported-protocol", "HTTP/1.1"},
+		{"a target whose host is none", "POST http://\" HTTP/1.1\r\nHost: h\r\n" + expects, 400, "bad-request", "host"},
 		{"a star that is not of OPTIONS", "POST * HTTP/1.1\r\nHost: h\r\n" + expects, 400, "bad-request", "target"},
 		{"two idempotency keys", "POST / HTTP/1.1\r\nHost: h\r\nIdempotency-Key: a\r\nIdempotency-Key: b\r\n" + expects, 400, "bad-parameter", "Idempotency-Key"},
 	}

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/openhqm/openhqm/internal/reply"
 	"github.com/openhqm/openhqm/internal/telemetry"
 )
@@ -27,6 +29,9 @@ func (h *Handler) readHead(w http.ResponseWriter, r *http.Request, c *call) *rep
 	var ok bool
 	if c.origin, ok = originForm(r.Method, r.RequestURI); !ok {
 		return reply.NewProblem(reply.KindBadRequest, "the request target is neither a path, an absolute URL nor the * of OPTIONS")
+	}
+	if !httpguts.ValidHostHeader(r.Host) { // Go's server checks the field, and not the host of an absolute target
+		return reply.NewProblem(reply.KindBadRequest, "the request names a host that is none")
 	}
 	if len(c.origin) > h.config.MaxTargetBytes {
 		return reply.NewProblem(reply.KindTargetTooLong,
