@@ -26,7 +26,7 @@ for dir in $(git ls-files --cached --others --exclude-standard '*_test.go' | xar
 		printf '== %s %s, %s\n' "$dir" "$target" "$time"
 		ran=$((ran + 1))
 		cd "$dir"
-		"$work/fuzz.test" -test.run='^$' -test.fuzz="^$target\$" -test.fuzztime="$time" -test.parallel="$workers" \
+		"$work/fuzz.test" -test.run='^$' -test.fuzz="^$target\$" -test.fuzztime="$time" -test.fuzzminimizetime=2s -test.parallel="$workers" \
 			-test.fuzzcachedir="$cache/$($go list .)" || failed="$failed $target"
 		cd "$root"
 	done
