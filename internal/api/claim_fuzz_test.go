@@ -99,7 +99,7 @@ func (b behind) Names() []string             { return nil }
 
 var (
 	version7  = regexp.MustCompile(`^(?i)[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
-	absolute  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://[^/?]*`)
+	absolute  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:(?://[^/?]*)?`)
 	variables = regexp.MustCompile(`\\\{(id|name)\\\}`)
 )
 
