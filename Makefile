@@ -81,7 +81,7 @@ chaos-full: ## the same with 100,000 messages and 50 kills
 
 .PHONY: fuzz
 fuzz: ## feed every fuzz target for FUZZTIME=1m each; FUZZ=Config for those whose name has it; a finding stays as a seed in testdata/fuzz
-	GO='$(GO)' ./test/fuzz.sh '$(FUZZTIME)' '$(FUZZ)'
+	GO='$(GO)' FUZZWORKERS='$(FUZZWORKERS)' FUZZPLAIN='$(FUZZPLAIN)' ./test/fuzz.sh '$(FUZZTIME)' '$(FUZZ)'
 
 .PHONY: crash
 crash: ## crash the store at every sync of SEEDS=5000 random workloads, and print which operations were under way (a quarter of an hour)

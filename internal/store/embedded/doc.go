@@ -47,7 +47,8 @@
 //     atomic write (TestEverythingAcknowledgedSurvivesACrash runs [Check] on every crashed state).
 //  4. A lease is synced before it is handed out, and at open every lease of the process before ends as queue.OnLost says.
 //  5. Bytes that fail their checksum are reported with their path and never handed out
-//     (TestADamagedBodyIsReportedWithPathAndOffset, TestADamagedTableIsReported).
+//     (TestADamagedBodyIsReportedWithPathAndOffset, TestADamagedTableIsReported), and damage is not taken for the end that
+//     a crash has torn, as long as something whole was written behind it (torn.go, FuzzRecovery).
 //  6. Memory does not grow with the number of waiting messages.
 //
 // # Concurrency
