@@ -29,6 +29,11 @@ func (d *disks) open(tb testing.TB, fs *vfs.MemFS, o storetest.Options) queue.St
 		d.fs = make(map[queue.Store]*vfs.MemFS)
 	}
 	d.fs[s] = fs
+	tb.Cleanup(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.fs, s)
+	})
 	return s
 }
 

@@ -15,8 +15,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestStoreKeepsTheContract runs the suite in memory; a reopen there is a crash: nothing that was not synced remains.
 func TestStoreKeepsTheContract(t *testing.T) {
+	storetest.Run(t, inMemory())
+}
+
+// FuzzStoreAgainstTheModel does operations that the fuzzer chooses, crashes among them, and compares with the model.
+func FuzzStoreAgainstTheModel(f *testing.F) { storetest.Fuzz(f, inMemory()) }
+
+func inMemory() storetest.Harness {
 	disks := &disks{}
-	storetest.Run(t, storetest.Harness{
+	return storetest.Harness{
 		Open: func(tb testing.TB, o storetest.Options) queue.Store {
 			return disks.open(tb, vfs.NewCrashableMem(), o)
 		},
@@ -27,7 +34,7 @@ func TestStoreKeepsTheContract(t *testing.T) {
 			}
 			return disks.open(tb, crashed, o)
 		},
-	})
+	}
 }
 
 // TestStoreKeepsTheContractOnDisk runs the suite on a real directory.
