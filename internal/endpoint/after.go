@@ -68,9 +68,9 @@ func rateLimitReset(lines []string) time.Duration {
 				key, value, _ := strings.Cut(p, "=")
 				switch strings.Trim(key, " ") {
 				case "r":
-					remaining = strings.Trim(value, " ")
+					remaining = strings.Trim(value, " \t")
 				case "t":
-					reset = strings.Trim(value, " ")
+					reset = strings.Trim(value, " \t")
 				}
 			}
 			if zero(remaining) && reset != "" && strings.Trim(reset, "0123456789") == "" {
