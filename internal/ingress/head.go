@@ -130,8 +130,8 @@ func originForm(method, target string) (string, bool) {
 	case target != "" && target[0] == '/':
 		return target, true
 	}
-	_, rest, ok := strings.Cut(target, "://")
-	if !ok {
+	scheme, rest, ok := strings.Cut(target, "://")
+	if !ok || scheme == "" || strings.ContainsFunc(scheme, notOfScheme) {
 		return "", false
 	}
 	start := strings.IndexAny(rest, "/?")
@@ -144,6 +144,11 @@ func originForm(method, target string) (string, bool) {
 		return "/" + rest[start:], true
 	}
 	return rest[start:], true
+}
+
+// notOfScheme reports whether a character cannot stand in the scheme of a URL (RFC 3986 3.1).
+func notOfScheme(r rune) bool {
+	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '+' || r == '-' || r == '.')
 }
 
 // headSize is what the fields take on the wire: names, values, and four bytes each of separators.

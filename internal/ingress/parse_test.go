@@ -84,7 +84,7 @@ func TestKeysAreOneQuotedOrBare(t *testing.T) {
 }
 
 func FuzzOriginForm(f *testing.F) {
-	for _, seed := range []string{"/", "*", "http://h", "http://h?x", "https://h/a//b?c#d", "h:1", "", "://", "x://y"} {
+	for _, seed := range []string{"/", "*", "http://h", "http://h?x", "https://h/a//b?c#d", "h:1", "", "://", "x://y", "A:?://"} {
 		f.Add(http.MethodGet, seed)
 	}
 	f.Fuzz(func(t *testing.T, method, target string) {
@@ -94,6 +94,9 @@ func FuzzOriginForm(f *testing.F) {
 		}
 		if ok && strings.HasPrefix(target, "/") && origin != target {
 			t.Errorf("%q became %q", target, origin)
+		}
+		if _, query, asked := strings.Cut(target, "?"); ok && asked && !strings.HasSuffix(origin, "?"+query) {
+			t.Errorf("%q lost its query and became %q", target, origin)
 		}
 	})
 }
