@@ -259,13 +259,13 @@ func requestsIn(raw []byte) (sent []sentRequest) {
 	}
 }
 
-var authority = regexp.MustCompile(`^[^/?]*?://[^/?]*`)
+var schemeAndAuthority = regexp.MustCompile(`^[^/?]*?://[^/?]*`)
 
 // wantStored holds what was stored against what was sent.
 func (s *sentRequest) wantStored(t *testing.T, got *queue.Request) {
 	target := s.RequestURI
 	if target != "*" && !strings.HasPrefix(target, "/") {
-		switch target = authority.ReplaceAllString(target, ""); {
+		switch target = schemeAndAuthority.ReplaceAllString(target, ""); {
 		case target == "" && s.Method == http.MethodOptions:
 			target = "*"
 		case !strings.HasPrefix(target, "/"):
