@@ -38,6 +38,11 @@ func TestMetadataWritesWhatIsSet(t *testing.T) {
 	if want := `{"delay":60,"priority":3,"tenant_id":"t","timeout":1.5}`; err != nil || string(encoded) != want {
 		t.Errorf("got %s and %v, want %s", encoded, err, want)
 	}
+	m = Metadata{NotBefore: time.Unix(0, 0).UTC(), Deadline: time.Unix(3600, 0).UTC(), MaxAge: 90 * time.Second, OrderingKey: "k", CallbackURL: "https://h/"}
+	encoded, err = json.Marshal(m)
+	if want := `{"callback_url":"https://h/","deadline":"1970-01-01T01:00:00Z","max_age":90,"not_before":"1970-01-01T00:00:00Z","ordering_key":"k"}`; err != nil || string(encoded) != want {
+		t.Errorf("got %s and %v, want %s", encoded, err, want)
+	}
 	if encoded, _ := json.Marshal(Metadata{}); string(encoded) != "{}" {
 		t.Errorf("empty metadata is %s", encoded)
 	}

@@ -61,6 +61,7 @@ type Status struct {
 	Deliveries  int            `json:"deliveries"`             // times it was handed to a worker
 	Generation  int            `json:"generation"`             // raised by each redrive
 	Priority    int            `json:"priority"`               // 0 to 9
+	OrderingKey string         `json:"ordering_key,omitempty"` // requests of one endpoint with one key run one after another
 	Cancelling  bool           `json:"cancelling,omitempty"`   // a running call is being aborted
 	MayHaveRun  bool           `json:"may_have_run,omitempty"` // CANCELLED or TIMEOUT: the endpoint may have been reached
 	Revision    uint64         `json:"revision"`               // raised by every change; the id of a server-sent event

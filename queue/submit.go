@@ -22,7 +22,8 @@ type Submission struct {
 	Lane           Lane
 	Delay          time.Duration // not before now + Delay
 	NotBefore      time.Time     // the later of both counts
-	Deadline       time.Time     // zero: the policy's; a later one than the policy's is shortened to it
+	MaxAge         time.Duration // how long it may wait; 0: as the policy says
+	Deadline       time.Time     // the earlier of both counts; later than the policy's it is shortened to that
 	AttemptTimeout time.Duration
 	Callback       string
 
@@ -140,12 +141,20 @@ func (b *Broker) bind(s *Submission, now time.Time) (*Message, error) {
 	if delayed := now.Add(s.Delay); s.Delay > 0 && delayed.After(m.NotBefore) {
 		m.NotBefore = delayed
 	}
-	if limit := now.Add(p.MaxAge); p.MaxAge > 0 && (m.Deadline.IsZero() || m.Deadline.After(limit)) {
+	if limit := now.Add(s.MaxAge); s.MaxAge > 0 && (m.Deadline.IsZero() || m.Deadline.After(limit)) {
 		m.Deadline = limit
 	}
-	if !m.Deadline.IsZero() && m.NotBefore.After(m.Deadline) {
-		return nil, invalid("not_before %s is after the deadline %s; submit with less delay, or raise queue.max_age",
-			m.NotBefore.UTC().Format(time.RFC3339), m.Deadline.UTC().Format(time.RFC3339))
+	remedy := "give a later deadline"
+	if limit := now.Add(p.MaxAge); p.MaxAge > 0 && (m.Deadline.IsZero() || m.Deadline.After(limit)) {
+		m.Deadline, remedy = limit, "raise queue.max_age"
+	}
+	switch {
+	case m.Deadline.IsZero():
+	case !m.Deadline.After(now):
+		return nil, invalid("the deadline %s has passed; give a later one", m.Deadline.UTC().Format(time.RFC3339))
+	case m.NotBefore.After(m.Deadline):
+		return nil, invalid("not_before %s is after the deadline %s; submit with less delay, or %s",
+			m.NotBefore.UTC().Format(time.RFC3339), m.Deadline.UTC().Format(time.RFC3339), remedy)
 	}
 	if p.mayRepeat(&s.Request) {
 		m.OnLost = OnLostRedeliver
@@ -185,6 +194,8 @@ func (s *Submission) validate() error {
 		return invalid("priority %d; want 0 to %d", s.Priority, MaxPriority)
 	case s.Delay < 0:
 		return invalid("delay %s; want 0 or more", s.Delay)
+	case s.MaxAge < 0:
+		return invalid("max_age %s; want more than 0", s.MaxAge)
 	case s.AttemptTimeout < 0:
 		return invalid("timeout %s; want more than 0", s.AttemptTimeout)
 	case s.Lane.Bound < 0 || len(s.Lane.Key) > MaxKeyLength || s.Lane.Bound == 0 && s.Lane.Key != "":

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/openhqm/openhqm/client"
+	"github.com/openhqm/openhqm/internal/ingress"
 	"github.com/openhqm/openhqm/internal/reply"
 	"github.com/openhqm/openhqm/queue"
 )
@@ -52,7 +53,7 @@ func readHold(r *http.Request) (queue.HoldChange, error) {
 		return queue.HoldChange{}, err
 	}
 	switch {
-	case in.Seconds < 0 || in.Seconds > maxSeconds:
+	case in.Seconds < 0 || in.Seconds > ingress.MaxSeconds:
 		return queue.HoldChange{}, &reply.Problem{Kind: reply.KindBadParameter,
 			Detail: fmt.Sprintf("seconds=%v: want 0 (until it is released) or more", in.Seconds)}
 	case len(in.Note) > maxNote:

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/openhqm/openhqm/client"
+	"github.com/openhqm/openhqm/internal/ingress"
 	"github.com/openhqm/openhqm/internal/reply"
 	"github.com/openhqm/openhqm/queue"
 	"golang.org/x/net/http/httpguts"
@@ -22,14 +23,11 @@ import (
 // metadata is what a submit's metadata says to OpenHQM. Members that it does not know are kept with the message and mean
 // nothing here.
 type metadata struct {
-	priority  int
-	timeout   time.Duration
-	endpoint  string
-	method    string
-	path      string
-	delay     time.Duration
-	notBefore time.Time
-	callback  string
+	ingress.Controls
+	endpoint string
+	method   string
+	path     string
+	callback string
 }
 
 // memberErrors are the wrong members of an envelope.
@@ -54,12 +52,10 @@ func pointer(names ...string) string {
 	return b.String()
 }
 
-// maxSeconds bounds durations: ten years.
-const maxSeconds = 10 * 366 * 24 * 3600
-
-// readMetadata reads the members it knows. Null, for the whole or for a member, is as if it were missing.
-func readMetadata(raw json.RawMessage) (metadata, memberErrors) {
-	var m metadata
+// readMetadata reads the members it knows. Null, for the whole or for a member, is as if it were missing. What the submit's
+// own fields ask, of which given are the names, is there already and may not be asked twice.
+func readMetadata(raw json.RawMessage, asked ingress.Controls, given []string) (metadata, memberErrors) {
+	m := metadata{Controls: asked}
 	if absent(raw) {
 		return m, nil
 	}
@@ -69,22 +65,28 @@ func readMetadata(raw json.RawMessage) (metadata, memberErrors) {
 	}
 	var wrong memberErrors
 	read := func(name string, parse func(json.RawMessage) error) {
-		if value, ok := members[name]; ok && !absent(value) {
-			if err := parse(value); err != nil {
-				wrong = append(wrong, client.ProblemError{Pointer: pointer("metadata", name), Detail: err.Error()})
-			}
+		value, ok := members[name]
+		if !ok || absent(value) {
+			return
+		}
+		err := parse(value)
+		if field := fieldOf(name); err == nil && slices.Contains(given, field) {
+			err = fmt.Errorf("the request bears %s, which says the same; leave one of both out", field)
+		}
+		if err != nil {
+			wrong = append(wrong, client.ProblemError{Pointer: pointer("metadata", name), Detail: err.Error()})
 		}
 	}
 	read("priority", func(v json.RawMessage) (err error) {
-		m.priority, err = strconv.Atoi(string(v))
-		if err != nil || m.priority < 0 || m.priority > queue.MaxPriority {
-			return fmt.Errorf("want a whole number from 0 to %d, 9 being the most urgent", queue.MaxPriority)
+		m.Priority, err = strconv.Atoi(string(v))
+		if err != nil || m.Priority < 0 || m.Priority > queue.MaxPriority {
+			return errors.New(ingress.WantPriority)
 		}
 		return nil
 	})
 	read("timeout", func(v json.RawMessage) (err error) {
-		if m.timeout, err = readSeconds(v); err != nil || m.timeout <= 0 {
-			return fmt.Errorf("want seconds above 0, at most %d (ten years), as a number or as text such as \"30s\": the bound on one attempt", maxSeconds)
+		if m.Timeout, err = readSeconds(v); err != nil || m.Timeout <= 0 {
+			return errors.New(ingress.WantTimeout)
 		}
 		return nil
 	})
@@ -113,14 +115,35 @@ func readMetadata(raw json.RawMessage) (metadata, memberErrors) {
 		return checkPath(m.path)
 	})
 	read("delay", func(v json.RawMessage) (err error) {
-		if m.delay, err = readSeconds(v); err != nil || m.delay < 0 {
-			return fmt.Errorf("want seconds of 0 or more, at most %d (ten years), as a number or as text such as \"10m\"", maxSeconds)
+		if m.Delay, err = readSeconds(v); err != nil {
+			return errors.New(ingress.WantDelay)
 		}
 		return nil
 	})
 	read("not_before", func(v json.RawMessage) error {
-		if m.notBefore.UnmarshalJSON(v) != nil {
-			return errors.New("want a time of RFC 3339 as text, such as \"2030-01-31T08:00:00Z\"")
+		if m.NotBefore.UnmarshalJSON(v) != nil {
+			return errors.New(wantTime)
+		}
+		return nil
+	})
+	read("max_age", func(v json.RawMessage) (err error) {
+		if m.MaxAge, err = readSeconds(v); err != nil || m.MaxAge <= 0 {
+			return errors.New(ingress.WantMaxAge)
+		}
+		return nil
+	})
+	read("deadline", func(v json.RawMessage) error {
+		if m.Deadline.UnmarshalJSON(v) != nil {
+			return errors.New(wantTime)
+		}
+		if ingress.Passed(m.Deadline) {
+			return errors.New(ingress.WantFuture)
+		}
+		return nil
+	})
+	read("ordering_key", func(v json.RawMessage) error {
+		if json.Unmarshal(v, &m.OrderingKey) != nil || !ingress.IsOrderingKey(m.OrderingKey) {
+			return errors.New(ingress.WantOrderingKey)
 		}
 		return nil
 	})
@@ -134,28 +157,32 @@ func readMetadata(raw json.RawMessage) (metadata, memberErrors) {
 	return m, wrong
 }
 
+const wantTime = "want a time of RFC 3339 as text, such as \"2030-01-31T08:00:00Z\""
+
+// fieldOf returns the field of a request that says the same as a member of metadata.
+func fieldOf(member string) string {
+	words := strings.Split(member, "_")
+	for i, word := range words {
+		words[i] = strings.ToUpper(word[:1]) + word[1:]
+	}
+	return "OpenHQM-" + strings.Join(words, "-")
+}
+
 func absent(raw json.RawMessage) bool {
 	return raw == nil || bytes.Equal(raw, []byte("null"))
 }
 
 // readSeconds reads a number of seconds, or the text of a duration.
 func readSeconds(v json.RawMessage) (time.Duration, error) {
-	if len(v) > 0 && v[0] == '"' {
-		var text string
-		if err := json.Unmarshal(v, &text); err != nil {
-			return 0, err
-		}
-		d, err := time.ParseDuration(text)
-		if err != nil || d > maxSeconds*time.Second {
-			return 0, errors.New("not a duration up to the bound")
-		}
-		return d, nil
+	text := string(v)
+	if v[0] == '"' && json.Unmarshal(v, &text) != nil {
+		return 0, errors.New("not text")
 	}
-	seconds, err := strconv.ParseFloat(string(v), 64)
-	if err != nil || seconds > maxSeconds || seconds < -maxSeconds {
-		return 0, errors.New("not a number of seconds")
+	d, ok := ingress.ReadDuration(text)
+	if !ok {
+		return 0, errors.New("not a duration up to the bound")
 	}
-	return time.Duration(seconds * float64(time.Second)), nil
+	return d, nil
 }
 
 // checkPath allows a path with an optional query below the endpoint's URL, and nothing that leads out of it (promise 8).

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 
+	"github.com/openhqm/openhqm/internal/ingress"
 	"github.com/openhqm/openhqm/internal/reply"
 	"github.com/openhqm/openhqm/queue"
 )
@@ -56,6 +57,7 @@ type Target struct {
 	Queue    string
 	Endpoint bool   // a configured endpoint: an application of the user's own; false for a built-in handler
 	Method   string // of submits that name none; "": POST
+	ingress.Terms
 	// ForwardsAuthorization: Authorization reaches the endpoint, so that the message is of no use after a token in it has
 	// expired.
 	ForwardsAuthorization bool

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/openhqm/openhqm/client"
+	"github.com/openhqm/openhqm/internal/ingress"
 	"github.com/openhqm/openhqm/internal/reply"
 	"github.com/openhqm/openhqm/queue"
 )
@@ -70,6 +71,7 @@ func (p *Producer) statusOf(r *http.Request, rec *queue.Record) *client.Status {
 		Deliveries:    rec.Deliveries,
 		Generation:    rec.Generation,
 		Priority:      int(rec.Priority),
+		OrderingKey:   rec.Lane.Key,
 		Cancelling:    rec.CancelRequested,
 		MayHaveRun:    rec.MayHaveRun,
 		Revision:      uint64(rec.Revision),
@@ -109,7 +111,7 @@ func startsIn(d queue.Drain, position int64) (time.Duration, bool) {
 		return 0, false
 	}
 	before := float64(position-1) / d.Rate
-	return d.Closed + time.Duration(min(before, maxSeconds)*float64(time.Second)), true
+	return d.Closed + time.Duration(min(before, ingress.MaxSeconds)*float64(time.Second)), true
 }
 
 // failure is what the last attempt without an answer ran into, or why there is no result, for people.

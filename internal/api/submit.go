@@ -55,8 +55,12 @@ func (p *Producer) submit(w http.ResponseWriter, r *http.Request, _ vars) {
 // submission reads a submit's envelope and binds it to its target. On an error nothing is kept.
 func (p *Producer) submission(w http.ResponseWriter, r *http.Request) (*queue.Submission, error) {
 	// Before the body: what the head alone decides comes first (R1).
-	if _, err := ingress.IdempotencyKey(r.Header, ""); err != nil {
-		return nil, err
+	if _, problem := (&ingress.Terms{}).Key(r.Method, r.Header); problem != nil {
+		return nil, problem
+	}
+	asked, given, problem := ingress.ReadControls(r.Header)
+	if problem != nil {
+		return nil, problem
 	}
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		w.Header().Set("Accept-Encoding", "identity") // RFC 9110 15.5.16
@@ -67,7 +71,8 @@ func (p *Producer) submission(w http.ResponseWriter, r *http.Request) (*queue.Su
 	if err != nil {
 		return nil, err
 	}
-	s, err := p.bind(r, e, payload)
+	m, wrong := readMetadata(e.metadata, asked, given)
+	s, err := p.bind(r, e, payload, &m, wrong)
 	if err != nil {
 		p.discard(r.Context(), payload)
 		return nil, err
@@ -109,8 +114,7 @@ func (p *Producer) receive(w http.ResponseWriter, r *http.Request) (*envelope, q
 	return e, payload, err
 }
 
-func (p *Producer) bind(r *http.Request, e *envelope, payload queue.Body) (*queue.Submission, error) {
-	m, wrong := readMetadata(e.metadata)
+func (p *Producer) bind(r *http.Request, e *envelope, payload queue.Body, m *metadata, wrong memberErrors) (*queue.Submission, error) {
 	header, host, wrongHeaders := readHeaders(e.headers)
 	if wrong = append(wrongHeaders, wrong...); wrong != nil {
 		return nil, wrong
@@ -126,12 +130,8 @@ func (p *Producer) bind(r *http.Request, e *envelope, payload queue.Body) (*queu
 		header["Content-Type"] = []string{"application/json"}
 	}
 	s := &queue.Submission{
-		Queue:          target.Queue,
-		Priority:       m.priority,
-		Delay:          m.delay,
-		NotBefore:      m.notBefore,
-		AttemptTimeout: m.timeout,
-		Callback:       m.callback,
+		Queue:    target.Queue,
+		Callback: m.callback,
 		Request: queue.Request{
 			Method: firstOf(m.method, target.Method, http.MethodPost),
 			Target: firstOf(m.path, "/"),
@@ -149,18 +149,35 @@ func (p *Producer) bind(r *http.Request, e *envelope, payload queue.Body) (*queu
 	if !absent(e.metadata) {
 		s.Metadata = e.metadata
 	}
-	if p.o.Caller != nil {
-		s.Caller = p.o.Caller(r)
-	}
 	if target.ForwardsAuthorization {
 		s.Deadline = ingress.TokenDeadline(header, time.Now())
 	}
-	if s.IdempotencyKey, err = ingress.IdempotencyKey(r.Header, target.Queue); err != nil || s.IdempotencyKey == "" {
+	m.Ask(s)
+	key, err := p.agree(r, &target, m, s)
+	if err != nil || key == "" {
 		return s, err
 	}
+	s.IdempotencyKey = ingress.ScopedKey(target.Queue, key)
 	header["Idempotency-Key"] = r.Header["Idempotency-Key"] // for endpoints that honour it themselves
 	s.Fingerprint, err = s.Request.Fingerprint(r.Context())
 	return s, err
+}
+
+// agree adds to a submission what its target's terms say of it, and returns its idempotency key.
+func (p *Producer) agree(r *http.Request, t *Target, m *metadata, s *queue.Submission) (string, error) {
+	key, problem := t.Key(s.Request.Method, r.Header)
+	if problem != nil {
+		return "", problem
+	}
+	if p.o.Caller != nil {
+		s.Caller = p.o.Caller(r)
+	} else if s.Caller, problem = t.Caller(r.Header); problem != nil {
+		return "", problem
+	}
+	if s.Lane, problem = t.Lane(m.OrderingKey, s.Request.Header); problem != nil {
+		return "", problem
+	}
+	return key, nil
 }
 
 // target returns where a submit goes.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/openhqm/openhqm/client"
+	"github.com/openhqm/openhqm/internal/ingress"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -69,6 +70,11 @@ func TestSubmitStoresWhatTheEnvelopeSays(t *testing.T) {
 				want(t, r.State, queue.Scheduled)
 				want(t, r.NotBefore.Sub(r.AcceptedAt) > 59*time.Minute, true)
 			}},
+		"the earlier deadline": {fmt.Sprintf(`{"payload":1,"metadata":{"max_age":"10m","deadline":%q}}`, time.Now().Add(time.Hour).UTC().Format(time.RFC3339)),
+			func(t *testing.T, r *queue.Record) { want(t, r.Deadline.Sub(r.AcceptedAt), 10*time.Minute) }},
+		"ordering key": {`{"payload":1,"metadata":{"ordering_key":"account 7"}}`, func(t *testing.T, r *queue.Record) {
+			want(t, r.Lane, queue.Lane{Key: "account 7", Bound: 1})
+		}},
 		"a time that has passed": {`{"payload":1,"metadata":{"not_before":"2020-01-01T00:00:00Z"}}`, func(t *testing.T, r *queue.Record) {
 			want(t, r.State, queue.Ready)
 		}},
@@ -150,6 +156,13 @@ func TestRefusedSubmitStoresNothing(t *testing.T) {
 		"path with a bad escape":    {`{"payload":1,"metadata":{"path":"/a%zz"}}`, 400, "invalid-message", "percent", "#/metadata/path"},
 		"delay negative":            {`{"payload":1,"metadata":{"delay":-1}}`, 400, "invalid-message", "0 or more", "#/metadata/delay"},
 		"not_before":                {`{"payload":1,"metadata":{"not_before":"tomorrow"}}`, 400, "invalid-message", "RFC 3339", "#/metadata/not_before"},
+		"max_age zero":              {`{"payload":1,"metadata":{"max_age":0}}`, 400, "invalid-message", "above 0", "#/metadata/max_age"},
+		"deadline":                  {`{"payload":1,"metadata":{"deadline":17}}`, 400, "invalid-message", "RFC 3339", "#/metadata/deadline"},
+		"deadline that has passed":  {`{"payload":1,"metadata":{"deadline":"2020-01-01T00:00:00Z"}}`, 400, "invalid-message", "later", "#/metadata/deadline"},
+		"ordering_key empty":        {`{"payload":1,"metadata":{"ordering_key":""}}`, 400, "invalid-message", "1 to 512", "#/metadata/ordering_key"},
+		"ordering_key a number":     {`{"payload":1,"metadata":{"ordering_key":7}}`, 400, "invalid-message", "text", "#/metadata/ordering_key"},
+		"ordering_key of two lines": {`{"payload":1,"metadata":{"ordering_key":"a\nb"}}`, 400, "invalid-message", "control", "#/metadata/ordering_key"},
+		"delay behind its max_age":  {`{"payload":1,"metadata":{"delay":"2h","max_age":"1h"}}`, 400, "invalid-message", "later deadline", ""},
 		"delay behind the deadline": {`{"payload":1,"metadata":{"delay":"25h"}}`, 400, "invalid-message", "max_age", ""},
 		"an unknown endpoint":       {`{"payload":1,"metadata":{"endpoint":"http://evil/"}}`, 404, "unknown-endpoint", "billing, legacy", ""},
 		"headers too large":         {`{"payload":1,"headers":{"X":"` + strings.Repeat("x", 300<<10) + `"}}`, 400, "invalid-message", "at most", "#/headers"},
@@ -255,6 +268,48 @@ func TestRepeatedIdempotencyKeyIsOneMessage(t *testing.T) {
 	var again client.Accepted
 	f.call("POST", "/api/v1/submit", envelope, "Idempotency-Key", "k-1").wants(202).into(&again)
 	want(t, again.Status, client.Completed)
+}
+
+func TestSubmitAsksByItsOwnFieldsToo(t *testing.T) {
+	f := newFixture(t)
+	rec := f.record(f.submit(`{"payload":1,"metadata":{"delay":5}}`, "OpenHQM-Priority", "4", "OpenHQM-Ordering-Key", "k", "OpenHQM-Max-Age", "1h"))
+	want(t, rec.Priority, uint8(4))
+	want(t, rec.Lane.Key, "k")
+	want(t, rec.NotBefore.Sub(rec.AcceptedAt), 5*time.Second)
+	want(t, rec.Deadline.Sub(rec.AcceptedAt), time.Hour)
+	p := f.call("POST", "/api/v1/submit", `{"payload":1,"metadata":{"not_before":"2030-01-31T08:00:00Z"}}`,
+		"OpenHQM-Not-Before", "2030-01-31T08:00:00Z").wants(400).problem("invalid-message")
+	if detail := p["detail"].(string); !strings.Contains(detail, "/metadata/not_before") || !strings.Contains(detail, "OpenHQM-Not-Before") {
+		t.Errorf("detail %q", detail)
+	}
+	f.call("POST", "/api/v1/submit", `{"payload":1}`, "OpenHQM-Priority", "12").wants(400).problem("bad-parameter")
+	want(t, f.accepted(), 1)
+}
+
+func TestSubmitKeepsTheTermsOfItsEndpoint(t *testing.T) {
+	f := newFixture(t, func(s *setup) {
+		s.targets.all[0].Terms = ingress.Terms{RequireKey: true, CallerHeader: "X-Tenant", OrderingHeader: "X-Account", OnDead: queue.OnDeadBlock}
+	})
+	const envelope = `{"payload":1,"headers":{"x-account":"7"}}`
+	p := f.call("POST", "/api/v1/submit", envelope).wants(400).problem("bad-parameter")
+	if detail := p["detail"].(string); !strings.Contains(detail, "Idempotency-Key is missing") {
+		t.Errorf("detail %q", detail)
+	}
+	f.call("POST", "/api/v1/submit", `{"payload":1,"headers":{"x-account":"7"},"metadata":{"ordering_key":"8"}}`, "Idempotency-Key", "k").
+		wants(400).problem("bad-parameter")
+	want(t, f.accepted(), 0)
+	f.submit(`{"payload":null,"metadata":{"method":"GET"}}`) // a safe request needs no key
+	f.submit(`{"payload":1,"metadata":{"endpoint":"billing"}}`)
+	one := f.submit(envelope, "Idempotency-Key", "k", "X-Tenant", "one")
+	two := f.submit(envelope, "Idempotency-Key", "k", "X-Tenant", "two")
+	want(t, f.submit(envelope, "Idempotency-Key", "k", "X-Tenant", "one"), one)
+	if one == two {
+		t.Error("two callers share one key")
+	}
+	rec := f.record(two)
+	want(t, rec.Caller, "two")
+	want(t, rec.Lane, queue.Lane{Key: "7", Bound: 1, OnDead: queue.OnDeadBlock})
+	want(t, f.status(two).OrderingKey, "7")
 }
 
 func TestForwardedTokenBoundsTheDeadline(t *testing.T) {

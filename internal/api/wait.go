@@ -59,7 +59,7 @@ func waitOf(r *http.Request) (time.Duration, []string, error) {
 
 // parseWait reads 30s or a number of seconds.
 func parseWait(text string) (time.Duration, error) {
-	if seconds, err := strconv.ParseFloat(text, 64); err == nil && seconds >= 0 && seconds <= maxSeconds {
+	if seconds, err := strconv.ParseFloat(text, 64); err == nil && seconds >= 0 && seconds <= ingress.MaxSeconds {
 		return time.Duration(seconds * float64(time.Second)), nil
 	}
 	if wait, err := time.ParseDuration(text); err == nil && wait >= 0 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/openhqm/openhqm/internal/config"
 	"github.com/openhqm/openhqm/internal/flow"
+	"github.com/openhqm/openhqm/internal/ingress"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -93,6 +94,19 @@ func endpointFlow(c *config.Config, e *config.Endpoint) flow.Config {
 		f.Full = c.Worker.Concurrency
 	}
 	return f
+}
+
+// terms returns what an endpoint asks of the requests that are stored for it.
+func terms(e *config.Endpoint) ingress.Terms {
+	t := ingress.Terms{
+		RequireKey:     e.RequireIdempotencyKey,
+		CallerHeader:   http.CanonicalHeaderKey(e.CallerHeader),
+		OrderingHeader: http.CanonicalHeaderKey(e.Ordering.Header),
+	}
+	if e.Ordering.OnDead == config.OrderingBlock {
+		t.OnDead = queue.OnDeadBlock
+	}
+	return t
 }
 
 // submitMethod is the method of a submit that names none.

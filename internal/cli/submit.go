@@ -23,6 +23,11 @@ type submitCommand struct {
 	Priority int           `help:"9 is the most urgent, 0 the default."`
 	Timeout  time.Duration `help:"Bound on one attempt."`
 	Delay    time.Duration `help:"Deliver not before so long from now."`
+	Not      time.Time     `name:"not-before" placeholder:"TIME" help:"Deliver not before this time, as 2030-01-31T08:00:00Z."`
+	MaxAge   time.Duration `placeholder:"DURATION" help:"End it TIMEOUT if it still waits so long from now."`
+	Deadline time.Time     `placeholder:"TIME" help:"End it TIMEOUT if it still waits at this time."`
+	Ordering string        `name:"ordering-key" placeholder:"KEY" help:"Run it after the others of its endpoint with this key, one at a time."`
+	Callback string        `placeholder:"URL" help:"Receiver to be told of the end; the server lists which may be named."`
 	Key      string        `placeholder:"KEY" help:"Idempotency key: repeating the submit with it is safe."`
 	Wait     bool          `help:"Wait for the result and print that instead of the ID."`
 	JSON     bool          `name:"json" help:"Print the server's whole answer instead of the ID."`
@@ -54,7 +59,8 @@ func (c *submitCommand) Run(ctx context.Context, env *Environment) error {
 		Payload: payload,
 		Headers: headers,
 		Metadata: client.Metadata{Priority: c.Priority, Timeout: c.Timeout, Endpoint: c.Endpoint, Method: c.Method, Path: c.Path,
-			Delay: c.Delay, Extra: extra},
+			Delay: c.Delay, NotBefore: c.Not, MaxAge: c.MaxAge, Deadline: c.Deadline, OrderingKey: c.Ordering, CallbackURL: c.Callback,
+			Extra: extra},
 		IdempotencyKey: c.Key,
 	})
 	switch {

@@ -75,6 +75,7 @@ func defaultEndpoint() Endpoint {
 		ConnectTimeout: 10 * second,
 		HeaderNames:    []string{},
 		AuthFailures:   AuthFailuresHold,
+		Ordering:       Ordering{OnDead: OrderingSkip},
 		Burst:          1,
 		TLS:            TLS{MinVersion: "1.2"},
 		Breaker:        Breaker{Failures: 5, Statuses: []string{"502", "503", "504"}, Wait: 5 * second, WaitMax: 30 * second},

@@ -119,6 +119,15 @@ type Endpoint struct {
 	RetryUnsafe bool `yaml:"retry_unsafe"`
 	// Does the application itself deduplicate by Idempotency-Key? Then requests that bear one may be repeated.
 	HonorsIdempotencyKey bool `yaml:"honors_idempotency_key"`
+	// Must a request bear an Idempotency-Key? Then one without is answered 400, unless its method is safe (GET, HEAD, OPTIONS,
+	// TRACE).
+	RequireIdempotencyKey bool `yaml:"require_idempotency_key"`
+	// Header field of the client's request that says who the caller is, `X-Tenant-Id` for one: an idempotency key counts for
+	// its caller only, and operators list requests by caller. The field is believed: have a proxy set it, or expect any client
+	// to name any caller. Empty: all are one caller.
+	CallerHeader string `yaml:"caller_header"`
+	// In which order requests are delivered that belong together.
+	Ordering Ordering `yaml:"ordering"`
 	// Calls at once, over all workers and pass-through calls together. 0 sets no limit of its own: deliveries are bounded by
 	// `worker.concurrency`, pass-through calls are not.
 	Concurrency int `yaml:"concurrency" min:"0" max:"1000000"`
@@ -160,6 +169,23 @@ type TLS struct {
 	// Takes any certificate of the endpoint: whoever is on the way can read what is sent, credentials included, and answer
 	// in its place. Each start and reload warns of it. To trust an authority of your own, use `ca_file` instead.
 	InsecureSkipVerify bool `yaml:"insecure_skip_verify"`
+}
+
+// What a dead letter does to the requests behind it that have its ordering key.
+const (
+	OrderingSkip  = "skip"
+	OrderingBlock = "block"
+)
+
+// Ordering delivers requests with one ordering key first in, first out and one at a time, over retries and restarts.
+type Ordering struct {
+	// Header field of a request whose value is its ordering key, `X-Account-Id` for one. A request without it may name a key
+	// itself (OpenHQM-Ordering-Key, `metadata.ordering_key`); one with neither is in no order. Requests that pass through are not
+	// queued, and in no order either.
+	Header string `yaml:"header"`
+	// What a request that ends FAILED does to those behind it with its key: `skip`, they go on; `block`, they wait until it is
+	// redriven or removed.
+	OnDead string `yaml:"on_dead" enum:"skip|block"`
 }
 
 // Breaker closes an endpoint that fails, so that what waits for it costs no attempts, and finds out when it is back.

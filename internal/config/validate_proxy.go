@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/openhqm/openhqm/internal/telemetry"
 )
 
 var (
@@ -105,11 +107,24 @@ func (k *checker) endpoint(name string) {
 			k.wrong(path+".on."+status, "%q is not accepted; give a status from 200 to 599 or a class such as 5xx", status)
 		}
 	}
+	k.keyField(path+".caller_header", e.CallerHeader)
+	k.keyField(path+".ordering.header", e.Ordering.Header)
 	k.credentials(path, &e)
 	k.tls(path+".tls", &e)
 	k.breaker(path+".breaker", &e.Breaker)
 	if e.Burst > 1 && e.Rate.Count == 0 && k.isSet(path+".burst") {
 		k.note(k.c.sourceOf(path+".burst"), path+".burst", "has no effect without rate")
+	}
+}
+
+// keyField judges a field whose value is stored as a key, and shown wherever the message is.
+func (k *checker) keyField(key, name string) {
+	if name == "" {
+		return
+	}
+	k.field(key, name, "")
+	if telemetry.SecretName(name) {
+		k.wrong(key, "%q holds a secret, and a key is shown to operators; give a field that may be seen", name)
 	}
 }
 

@@ -68,20 +68,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // store captures and submits, then answers 202 or holds.
 func (h *Handler) store(w http.ResponseWriter, r *http.Request, c *call) {
-	var key string
-	if !queue.Safe(r.Method) { // a repeat of a safe request wants a fresh answer, not an old one
-		var problem *reply.Problem
-		if key, problem = idempotencyKey(r.Header); problem != nil {
-			h.replies.Problem(w, r, problem)
-			return
-		}
-	}
 	request, err := h.capture(w, r, c)
 	if err != nil {
 		h.fail(w, r, c, err)
 		return
 	}
-	receipt, err := h.submit(r, c, request, key)
+	receipt, err := h.submit(r, c, request)
 	if err != nil {
 		h.fail(w, r, c, err)
 		return
@@ -91,7 +83,7 @@ func (h *Handler) store(w http.ResponseWriter, r *http.Request, c *call) {
 		if inline, ok := request.Body.Inline(); ok {
 			pinned += int64(len(inline))
 		}
-		h.hold(w, r, c, &receipt, key != "", pinned)
+		h.hold(w, r, c, &receipt, pinned)
 		return
 	}
 	if receipt.Duplicate {
@@ -102,23 +94,23 @@ func (h *Handler) store(w http.ResponseWriter, r *http.Request, c *call) {
 }
 
 // submit makes the message durable. The client's leaving does not end the write: it would not say whether it was done.
-func (h *Handler) submit(r *http.Request, c *call, request queue.Request, key string) (queue.Receipt, error) {
+func (h *Handler) submit(r *http.Request, c *call, request queue.Request) (queue.Receipt, error) {
 	ctx := context.WithoutCancel(r.Context())
-	s := queue.Submission{Queue: c.target.Queue, Request: request, Callback: c.callback}
+	s := queue.Submission{Queue: c.target.Queue, Request: request, Callback: c.callback, Caller: c.caller, Lane: c.lane}
 	if c.target.Endpoint {
 		s.Endpoint = c.target.Name
 	}
 	if c.target.ForwardsAuthorization {
 		s.Deadline = tokenDeadline(request.Header, time.Now())
 	}
-	if key != "" {
+	c.controls.Ask(&s)
+	if c.key != "" {
 		fingerprint, err := request.Fingerprint(ctx)
 		if err != nil {
 			h.discard(ctx, request.Body)
 			return queue.Receipt{}, fmt.Errorf("fingerprint the request: %w", err)
 		}
-		// The target is part of the key: one client may use one key for calls to two endpoints.
-		s.IdempotencyKey, s.Fingerprint = c.target.Queue+"\x00"+key, fingerprint
+		s.IdempotencyKey, s.Fingerprint = ScopedKey(c.target.Queue, c.key), fingerprint
 	}
 	receipt, err := h.broker.Submit(ctx, &s)
 	switch {
@@ -143,6 +135,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, c *call, err erro
 // accepted answers 202; waited is how long the client was prepared to be held.
 func (h *Handler) accepted(w http.ResponseWriter, r *http.Request, c *call, receipt *queue.Receipt, waited time.Duration) {
 	a := reply.AcceptedAs(*receipt, c.target.Queue)
+	a.NotBefore = c.controls.due(receipt.AcceptedAt)
 	a.Applied = c.prefer.applied(c.mode, waited)
 	h.replies.Accepted(w, r, &a)
 }

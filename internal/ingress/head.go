@@ -10,6 +10,7 @@ import (
 
 	"github.com/openhqm/openhqm/internal/reply"
 	"github.com/openhqm/openhqm/internal/telemetry"
+	"github.com/openhqm/openhqm/queue"
 )
 
 // call is what the head of a request decided.
@@ -19,6 +20,10 @@ type call struct {
 	prefer   preferences
 	mode     Mode
 	callback string // the receiver to tell of the end, or ""
+	controls Controls
+	key      string // the idempotency key, or ""
+	caller   string
+	lane     queue.Lane
 }
 
 // readHead decides all that the head alone decides, without touching the body. A problem refuses the request.
@@ -60,10 +65,39 @@ func (h *Handler) readHead(w http.ResponseWriter, r *http.Request, c *call) *rep
 	if problem := h.readCallback(r, c); problem != nil {
 		return problem
 	}
+	if problem := h.readControls(r, c); problem != nil {
+		return problem
+	}
 	if c.mode == ModeSync {
-		return nil
+		return c.passes(r)
+	}
+	if problem := c.agree(r); problem != nil {
+		return problem
 	}
 	return h.refuseBody(r, c)
+}
+
+// passes holds a request that passes through to the terms of its target that are not about the queue.
+func (c *call) passes(r *http.Request) *reply.Problem {
+	if !c.target.RequireKey || queue.Safe(r.Method) {
+		return nil
+	}
+	_, problem := c.target.Key(r.Method, r.Header)
+	return problem
+}
+
+// agree reads what the target's terms say of a request that is to be stored.
+func (c *call) agree(r *http.Request) (problem *reply.Problem) {
+	if !queue.Safe(r.Method) { // a repeat of a safe request wants a fresh answer, not an old one
+		if c.key, problem = c.target.Key(r.Method, r.Header); problem != nil {
+			return problem
+		}
+	}
+	if c.caller, problem = c.target.Caller(r.Header); problem != nil {
+		return problem
+	}
+	c.lane, problem = c.target.Lane(c.controls.OrderingKey, r.Header)
+	return problem
 }
 
 // choose finds the target: the one that OpenHQM-Endpoint names, else the default.

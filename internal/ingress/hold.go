@@ -50,12 +50,12 @@ var (
 
 // hold keeps the client until its message is settled, at most for the wait that applies, and then answers 202. The held
 // client reads only the settled record: a failure that is tried again goes on holding.
-func (h *Handler) hold(w http.ResponseWriter, r *http.Request, c *call, receipt *queue.Receipt, keyed bool, pinned int64) {
+func (h *Handler) hold(w http.ResponseWriter, r *http.Request, c *call, receipt *queue.Receipt, pinned int64) {
 	wait := c.prefer.waitWithin(&c.target)
 	if !h.worthHolding(c, wait) || !h.held.take(pinned) {
 		switch {
 		case r.Context().Err() != nil && !h.held.stopping():
-			h.left(r, c, receipt, keyed)
+			h.left(r, c, receipt)
 		case receipt.Duplicate:
 			h.repeated(w, r, c, receipt)
 		default:
@@ -76,7 +76,7 @@ func (h *Handler) hold(w http.ResponseWriter, r *http.Request, c *call, receipt 
 	case rec != nil && rec.State.Terminal():
 		h.replies.Raw(w, r, rec, reply.RawOptions{Held: true, Applied: c.prefer.applied(c.mode, wait)})
 	case r.Context().Err() != nil && !errors.Is(context.Cause(ctx), errStopping):
-		h.left(r, c, receipt, keyed)
+		h.left(r, c, receipt)
 	case rec != nil:
 		h.acceptedAs(w, r, c, receipt, rec, wait)
 	default:
@@ -90,7 +90,7 @@ func (h *Handler) hold(w http.ResponseWriter, r *http.Request, c *call, receipt 
 
 // worthHolding reports whether the answer can be expected within the wait.
 func (h *Handler) worthHolding(c *call, wait time.Duration) bool {
-	if wait <= 0 || h.held.stopping() || h.draining.Load() && !h.broker.Capabilities().Shared {
+	if wait <= 0 || time.Until(c.controls.due(time.Now())) > wait || h.held.stopping() || h.draining.Load() && !h.broker.Capabilities().Shared {
 		return false
 	}
 	d := h.broker.Drain(c.target.Queue)
@@ -98,9 +98,9 @@ func (h *Handler) worthHolding(c *call, wait time.Duration) bool {
 }
 
 // left is called where the client of an auto request has gone before its answer.
-func (h *Handler) left(r *http.Request, c *call, receipt *queue.Receipt, keyed bool) {
+func (h *Handler) left(r *http.Request, c *call, receipt *queue.Receipt) {
 	// With a key the client's repeat joins the message, so it must live.
-	if !keyed && !c.target.KeepOnDisconnect {
+	if c.key == "" && !c.target.KeepOnDisconnect {
 		h.withdraw(r, receipt.ID)
 	}
 }

@@ -7,18 +7,8 @@ import (
 
 // What a submit through the API has in common with a captured request is read by the same code.
 
-// IdempotencyKey returns the request's Idempotency-Key within the scope of a queue, "" if it has none. The error is a
-// problem to answer.
-func IdempotencyKey(h http.Header, queueName string) (string, error) {
-	key, problem := idempotencyKey(h)
-	switch {
-	case problem != nil:
-		return "", problem
-	case key == "":
-		return "", nil
-	}
-	return queueName + "\x00" + key, nil
-}
+// ScopedKey returns an idempotency key within the scope of a queue: one client may use one key for calls to two endpoints.
+func ScopedKey(queueName, key string) string { return queueName + "\x00" + key }
 
 // TokenDeadline returns the deadline that a JWT in Authorization sets if it is forwarded: when it expires. Zero if there
 // is none, or if it has expired already.

@@ -12,6 +12,7 @@ type Target struct {
 	Queue      string // where its messages stand
 	Endpoint   bool   // false: a handler in this process, such as the demo
 	Selectable bool   // the client may choose it with OpenHQM-Endpoint
+	Terms
 
 	Mode    Mode          // ModeDefault: the request decides
 	Wait    time.Duration // how long auto holds, and how long sync waits in line; 0: not at all
