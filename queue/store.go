@@ -38,8 +38,8 @@ type QueueStore interface {
 	// always returned, even when ctx ends at that moment; when ctx has ended before the call, none is taken.
 	//
 	// The order: wanted queues with eligible messages take turns. Within a queue the highest priority goes first, within
-	// a priority the lowest Seq; but every eighth lease of the queue since the store was opened takes the lowest Seq of
-	// all. A message whose deadline has passed is not leased, even before Run has expired it.
+	// a priority the lowest Seq; but every eighth lease of the queue since the store was opened is the turn of a less urgent
+	// one, as [Turns] says, so that nothing is starved. A message whose deadline has passed is not leased, even before Run has expired it.
 	Lease(ctx context.Context, request LeaseRequest) ([]Lease, error)
 
 	// Extend prolongs leases and reservations to TTL from now, and returns one Extended for each, in order. It need not be

@@ -255,18 +255,34 @@ func orderScenarios() []scenario {
 			}
 			f.same(f.drain("orders")[:7], want)
 		}},
-		{name: "every eighth lease takes the oldest", run: func(f *fixture) {
-			patient := f.message("orders", priority(0))
+		{name: "every eighth lease is the turn of a less urgent one, however many urgent ones came before it", run: func(f *fixture) {
 			var urgent []queue.ID
 			for range 20 {
 				urgent = append(urgent, f.message("orders", priority(9)).ID)
 			}
+			patient := f.message("orders", priority(0))
 			got := f.drain("orders")
 			f.same(got[:7], urgent[:7])
 			if got[7] != patient.ID {
-				f.t.Fatalf("the eighth lease is %v, want the oldest, %v", got[7], patient.ID)
+				f.t.Fatalf("the eighth lease is %v, want the one of priority 0, %v", got[7], patient.ID)
 			}
 			f.same(got[8:], urgent[7:])
+		}},
+		{name: "less urgent priorities take turns", run: func(f *fixture) {
+			want := make(map[int]queue.ID)
+			for p, leases := range map[int][]int{6: {8, 32}, 3: {16}, 0: {24}} {
+				for _, n := range leases {
+					want[n] = f.message("orders", priority(p)).ID
+				}
+			}
+			for range 40 {
+				f.message("orders", priority(9))
+			}
+			for i, id := range f.drain("orders")[:32] {
+				if turn, ok := want[i+1]; ok && id != turn {
+					f.t.Errorf("lease %d is %v, want %v, whose turn it is", i+1, id, turn)
+				}
+			}
 		}},
 		{name: "what was released keeps its place", run: func(f *fixture) {
 			first, second := f.message("orders"), f.message("orders")

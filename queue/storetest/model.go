@@ -30,6 +30,7 @@ type modelMessage struct {
 
 type modelGate struct {
 	held, reserved, maxLeased, leases int
+	turn                              int // the priority that every eighth lease took last
 }
 
 func newModel() *model {
@@ -143,13 +144,30 @@ func (m *model) next(name string) *modelMessage {
 	if len(ready) == 0 || g.held > 0 || g.maxLeased > 0 && len(m.in(name, queue.Leased))+g.reserved >= g.maxLeased {
 		return nil
 	}
-	oldest := (g.leases+1)%8 == 0
-	return slices.MinFunc(ready, func(a, b *modelMessage) int {
-		if oldest || a.Priority == b.Priority {
-			return cmp.Compare(a.seq, b.seq)
+	// The waiting priorities, the most urgent first; every eighth lease is the turn of one of the others.
+	var waiting []int
+	for _, x := range ready {
+		waiting = append(waiting, int(x.Priority))
+	}
+	slices.SortFunc(waiting, func(a, b int) int { return cmp.Compare(b, a) })
+	waiting = slices.Compact(waiting)
+	chosen := waiting[0]
+	if others := waiting[1:]; (g.leases+1)%8 == 0 && len(others) > 0 {
+		chosen = others[0]
+		if i := slices.IndexFunc(others, func(p int) bool { return p < g.turn }); i >= 0 {
+			chosen = others[i]
 		}
-		return cmp.Compare(b.Priority, a.Priority)
-	})
+	}
+	ready = slices.DeleteFunc(ready, func(x *modelMessage) bool { return int(x.Priority) != chosen })
+	return slices.MinFunc(ready, func(a, b *modelMessage) int { return cmp.Compare(a.seq, b.seq) })
+}
+
+// granted counts a lease of a message.
+func (m *model) granted(x *modelMessage) {
+	g := m.gate(x.Queue)
+	if g.leases++; g.leases%8 == 0 {
+		g.turn = int(x.Priority)
+	}
 }
 
 // remove forgets a message.

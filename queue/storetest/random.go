@@ -180,7 +180,7 @@ func (w *walker) lease() string {
 		if x == nil {
 			break
 		}
-		w.m.gate(name).leases++
+		w.m.granted(x)
 		x.state = queue.Leased
 		x.deliveries++
 		want = append(want, x)
@@ -379,7 +379,7 @@ func (w *walker) reserve() string {
 }
 
 // crash ends the store as a crash would, now and then, and opens its data again: leases are lost, reservations gone, and
-// the turns of the oldest count anew. What follows from the loss of several leases of one lane depends on their order,
+// the turns of the less urgent count anew. What follows from the loss of several leases of one lane depends on their order,
 // so that of a wider lane none is left standing.
 func (w *walker) crash() string {
 	if w.choose(8) > 0 {
@@ -400,7 +400,7 @@ func (w *walker) crash() string {
 	}
 	w.slots = nil
 	for _, g := range w.m.gates {
-		g.reserved, g.leases = 0, 0
+		g.reserved, g.leases, g.turn = 0, 0, 0
 	}
 	return "crash"
 }

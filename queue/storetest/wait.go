@@ -141,7 +141,7 @@ func positionScenarios() []scenario {
 			f.position(messages[4], 4)
 			urgent := f.message("orders", priority(5))
 			if p, err := f.Position(f.ctx, urgent.ID); err != nil || p < 1 || p > 2 {
-				f.t.Fatalf("position = %d and %v, want 1, or 2 for the turn of the oldest", p, err)
+				f.t.Fatalf("position = %d and %v, want 1, or 2 for the turn of a less urgent one", p, err)
 			}
 			f.position(messages[4], 5)
 		}},

@@ -20,7 +20,7 @@ type line struct {
 	openBytes int64 // of those that are not finished: what queue.max_bytes bounds
 
 	windows [priorities]window
-	granted uint64 // leases, for the turn of the oldest
+	turns   queue.Turns
 	served  uint64 // when it last got a lease, for the rotation among queues
 
 	gate     queue.Gate

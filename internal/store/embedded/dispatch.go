@@ -8,10 +8,6 @@ import (
 	"github.com/openhqm/openhqm/queue"
 )
 
-// oldestEvery says which leases of a queue take its oldest message whatever its priority, so that the least urgent ones
-// are not starved.
-const oldestEvery = 8
-
 // dispatch serves the claims in their order, as far as messages, gates and shares allow.
 func (s *Store) dispatch(u *unit) {
 	if len(s.claims) == 0 {
@@ -94,24 +90,17 @@ func (c *claim) took(queueName string) int {
 
 // next returns the ready message of a queue that is leased next; nil if there is none.
 func (u *unit) next(q *line) *entry {
-	oldest := (q.granted+1)%oldestEvery == 0
-	var found *entry
-	for p := queue.MaxPriority; p >= 0; p-- {
-		if q.ready[p] == 0 {
-			continue
+	var heads [queue.MaxPriority + 1]*entry
+	p := q.turns.Next(func(p int) bool {
+		if q.ready[p] > 0 && u.err == nil {
+			heads[p] = u.head(q, uint8(p))
 		}
-		e := u.head(q, uint8(p))
-		switch {
-		case u.err != nil:
-			return nil
-		case e == nil:
-		case !oldest:
-			return e
-		case found == nil || e.rec.Seq < found.rec.Seq:
-			found = e
-		}
+		return heads[p] != nil
+	})
+	if p < 0 || u.err != nil {
+		return nil
 	}
-	return found
+	return heads[p]
 }
 
 // head returns the first ready message of one priority. Those whose deadline has passed are left to Run; while it has
@@ -154,7 +143,7 @@ func (u *unit) at(p *place) *entry {
 func (u *unit) grant(q *line, e *entry, request *queue.LeaseRequest) queue.Lease {
 	s := u.s
 	q.bucket.Take(u.now, q.gate.Limits)
-	q.granted++
+	q.turns.Taken(int(e.rec.Priority))
 	s.served++
 	q.served = s.served
 	var ref queue.LeaseRef

@@ -176,7 +176,7 @@ func (s *Store) Position(ctx context.Context, id queue.ID) (int64, error) {
 			below += q.ready[p]
 		}
 	}
-	// Of the less urgent ones, the turns of the oldest may come first.
-	ahead += min(below, ahead/(oldestEvery-1)+1)
+	// Of the less urgent ones, those may come first whose turn it is.
+	ahead += min(below, q.turns.Patient(ahead-1))
 	return max(min(ahead, waiting), 1), nil
 }

@@ -131,7 +131,7 @@ func (s *Store) grant(request *queue.LeaseRequest, want *queue.Want, now time.Ti
 	l := s.lines[want.Queue]
 	e := l.next(now)
 	l.bucket.Take(now, l.gate.Limits)
-	l.leases++
+	l.turns.Taken(int(e.record.Priority))
 	s.turn++
 	l.served = s.turn
 	want.Held++

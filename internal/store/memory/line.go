@@ -6,9 +6,6 @@ import (
 	"github.com/openhqm/openhqm/queue"
 )
 
-// oldestEvery is how often a lease takes the oldest message instead of the most urgent.
-const oldestEvery = 8
-
 // line is what the store knows of one queue.
 type line struct {
 	name     string
@@ -19,7 +16,7 @@ type line struct {
 	gate     queue.Gate
 	bucket   queue.Bucket
 	reserved int
-	leases   uint64 // granted since the store was opened
+	turns    queue.Turns
 	served   uint64 // the store's turn at which the last one was granted
 }
 
@@ -67,21 +64,11 @@ func (n *lane) empty() bool { return n.occupied == 0 && n.blockers == 0 && len(n
 
 // next returns the message to lease next, or nil.
 func (l *line) next(now time.Time) *entry {
-	oldest := (l.leases+1)%oldestEvery == 0
-	var found *entry
-	for p := queue.MaxPriority; p >= 0; p-- {
-		e := l.head(p, now)
-		if e == nil {
-			continue
-		}
-		if !oldest {
-			return e
-		}
-		if found == nil || e.record.Seq < found.record.Seq {
-			found = e
-		}
+	p := l.turns.Next(func(p int) bool { return l.head(p, now) != nil })
+	if p < 0 {
+		return nil
 	}
-	return found
+	return l.head(p, now)
 }
 
 // head returns the first ready message of one priority that is not too late.
@@ -97,7 +84,7 @@ func (l *line) head(priority int, now time.Time) *entry {
 // position returns how many messages are leased up to and including e, which is ready or parked, if nothing more urgent
 // arrives and its lane has room.
 func (l *line) position(e *entry) int {
-	ahead, older := 0, 0 // what its priority lets go first, and what only an eighth lease would take before it
+	ahead, behind := 0, 0 // what its priority lets go first, and what only the turn of a less urgent one would take before it
 	for p := range l.ready {
 		switch ready := &l.ready[p]; {
 		case p > int(e.record.Priority):
@@ -105,28 +92,21 @@ func (l *line) position(e *entry) int {
 		case p == int(e.record.Priority):
 			ahead += ready.rank(e)
 		default:
-			older += ready.rank(e)
+			behind += len(ready.items)
 		}
 	}
 	for _, n := range l.lanes {
-		for _, o := range n.parked.items[:n.parked.rank(e)] {
-			if o.record.Priority >= e.record.Priority {
+		rank := n.parked.rank(e)
+		for i, o := range n.parked.items {
+			switch {
+			case o.record.Priority > e.record.Priority, o.record.Priority == e.record.Priority && i < rank:
 				ahead++
-			} else {
-				older++
-			}
-		}
-		for _, o := range n.parked.items[n.parked.rank(e):] {
-			if o.record.Priority > e.record.Priority {
-				ahead++
+			case o.record.Priority < e.record.Priority:
+				behind++
 			}
 		}
 	}
-	turns := 0
-	if before := oldestEvery - 1 - int(l.leases%oldestEvery); ahead >= before {
-		turns = 1 + (ahead-before)/(oldestEvery-1)
-	}
-	return ahead + min(older, turns) + 1
+	return ahead + min(behind, int(l.turns.Patient(int64(ahead)))) + 1
 }
 
 // open reports whether the gate lets one more through, and otherwise why not and when it may; zero if only another event
