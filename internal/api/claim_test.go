@@ -112,7 +112,9 @@ func TestCrossOriginCalls(t *testing.T) {
 			want(t, strings.Contains(a.Header().Get("Access-Control-Expose-Headers"), "Location, Retry-After"), c.allow != "")
 			a = f.call("OPTIONS", "/api/v1/submit", "", append(fields, "Access-Control-Request-Method", "POST")...).wants(204)
 			want(t, a.Header().Get("Access-Control-Allow-Origin"), c.allow)
-			want(t, strings.Contains(a.Header().Get("Access-Control-Allow-Headers"), "Idempotency-Key"), c.allow != "")
+			for _, field := range []string{"Idempotency-Key", "OpenHQM-Priority", "OpenHQM-Not-Before", "OpenHQM-Ordering-Key"} {
+				want(t, strings.Contains(a.Header().Get("Access-Control-Allow-Headers"), field), c.allow != "")
+			}
 		})
 	}
 }

@@ -190,6 +190,36 @@ func TestAcceptedWorkSurvivesAKillAndAnUnsafeCallIsNotRepeated(t *testing.T) {
 	}
 }
 
+func TestASecondSignalEndsTheProcessAtOnceAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	r := record(t, recorder.Always(append(recorder.Reply{recorder.Hold(release)}, recorder.Answer(200, "done", fixedDate)...)))
+	options := []option{endpoint(r.URL()), setting("WORKER__CONCURRENCY", "1"), setting("WORKER__LEASE", "2s"),
+		setting("WORKER__GRACE", "10m"), dataIn(t.TempDir() + "/data")}
+	s := serve(t, options...)
+	running := s.enqueue(t, request{method: "PUT", target: "/running", body: "x"})
+	waitArrivals(t, r, 1)
+	waiting := s.enqueue(t, post("/waiting", "x"))
+	s.signal(t, terminate)
+	eventually(t, exchangeTimeout, func() error {
+		if !strings.Contains(s.out.String(), "second signal") {
+			return fmt.Errorf("it does not drain yet")
+		}
+		return nil
+	})
+	s.signal(t, terminate)
+	if code := s.exit(t, 10*time.Second); code == 0 {
+		t.Error("exit code 0, although calls were cut")
+	}
+	close(release)
+	s = serve(t, options...)
+	for _, id := range []string{running, waiting} {
+		if got := s.settled(t, id); got.Status != "COMPLETED" {
+			t.Errorf("%s ended %+v", id, got)
+		}
+	}
+}
+
 func TestSIGTERMLetsTheRunningCallFinishAndKeepsTheRest(t *testing.T) {
 	release := make(chan struct{})
 	r := record(t, recorder.Always(append(recorder.Reply{recorder.Hold(release)}, recorder.Answer(200, "done", fixedDate)...)))
