@@ -17,7 +17,7 @@ type cors struct {
 const (
 	corsRequestFields = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Prefer, Traceparent, Tracestate, X-Correlation-ID, " +
 		"OpenHQM-Priority, OpenHQM-Timeout, OpenHQM-Delay, OpenHQM-Not-Before, OpenHQM-Max-Age, OpenHQM-Deadline, OpenHQM-Ordering-Key"
-	corsExposed       = "Location, Retry-After, Preference-Applied, X-Correlation-ID, OpenHQM-Source, OpenHQM-State, " +
+	corsExposed = "Location, Retry-After, Preference-Applied, X-Correlation-ID, OpenHQM-Source, OpenHQM-State, " +
 		"OpenHQM-Correlation-Id, OpenHQM-Durability, OpenHQM-Content-Length, OpenHQM-Cache-Control, OpenHQM-Truncated"
 	corsMaxAge = "600" // seconds that a browser may remember a preflight
 )

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/openhqm/openhqm/queue"
 )
 
 func TestPreferIsReadAsTheStandardSays(t *testing.T) {
@@ -81,6 +83,58 @@ func TestKeysAreOneQuotedOrBare(t *testing.T) {
 			t.Errorf("%q: %q, %v; want %q, refused %t", test.values, got, problem, test.want, test.refuse)
 		}
 	}
+}
+
+func FuzzIdempotencyKey(f *testing.F) {
+	for _, seed := range []string{"", "k-1", `"k-1"`, ` "a \"b\" \\" ; p=1`, `"open`, `"a"b`, `""`, "\\", `"\`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		key, problem := idempotencyKey(http.Header{"Idempotency-Key": {value}})
+		if problem != nil {
+			if len(value) <= maxKey {
+				t.Errorf("%q is refused: %s", value, problem.Detail)
+			}
+			return
+		}
+		if len(key) > maxKey || len(key) > len(value) {
+			t.Errorf("%q became %d bytes", value, len(key))
+		}
+		// However a client writes it, bare or as the draft wants, it is one key.
+		if quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key) + `"`; key != "" && len(key) < maxKey/2 {
+			if again, _ := idempotencyKey(http.Header{"Idempotency-Key": {quoted}}); again != key {
+				t.Errorf("%q is %q, and quoted %q", value, key, again)
+			}
+		}
+	})
+}
+
+func FuzzControls(f *testing.F) {
+	for _, seed := range []string{"", "7", "9", "10", "1.5", "90s", "-1s", "1e300", "NaN", "Inf", "0x1p4", "2030-01-31T08:00:00Z",
+		"Fri, 31 Jan 2031 08:00:00 GMT", "account 7", "\xff", "a\nb"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		for i := range controls {
+			c, given, problem := ReadControls(http.Header{controls[i].field: {value}})
+			switch {
+			case problem != nil && !strings.Contains(problem.Detail, controls[i].name):
+				t.Errorf("%s: %q: the problem does not name it: %s", controls[i].name, value, problem.Detail)
+			case problem != nil:
+				continue
+			case len(given) != 1 || given[0] != controls[i].name:
+				t.Errorf("%s: %q: given are %v", controls[i].name, value, given)
+			}
+			for _, d := range []time.Duration{c.Timeout, c.Delay, c.MaxAge} {
+				if d < 0 || d > MaxSeconds*time.Second {
+					t.Errorf("%s: %q became %v", controls[i].name, value, d)
+				}
+			}
+			if c.Priority < 0 || c.Priority > queue.MaxPriority || len(c.OrderingKey) > queue.MaxKeyLength || Passed(c.Deadline) {
+				t.Errorf("%s: %q became %+v", controls[i].name, value, c)
+			}
+		}
+	})
 }
 
 func FuzzOriginForm(f *testing.F) {
