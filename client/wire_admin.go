@@ -107,23 +107,24 @@ type Messages struct {
 
 // Message is the full record of a request. Fields that carry secrets are masked.
 type Message struct {
-	CorrelationID string `json:"correlation_id"`
-	Queue         string `json:"queue"`
-	Subject       string `json:"subject,omitempty"` // of a callback: the request that it announces
-	Endpoint      string `json:"endpoint,omitempty"`
-	Route         string `json:"route,omitempty"`
-	Caller        string `json:"caller,omitempty"`
-	Status        string `json:"status"`
-	State         string `json:"state"`
-	Reason        string `json:"reason,omitempty"`
-	Revision      uint64 `json:"revision"`
-	Generation    int    `json:"generation"`
-	Deliveries    int    `json:"deliveries"`
-	Attempts      int    `json:"attempts"`
-	Crashes       int    `json:"crashes"` // deliveries whose lease ended unsettled
-	Priority      int    `json:"priority"`
-	Repeatable    bool   `json:"repeatable"` // may be sent again when its outcome is unknown
-	Lane          *Lane  `json:"lane,omitempty"`
+	CorrelationID string  `json:"correlation_id"`
+	Queue         string  `json:"queue"`
+	Subject       string  `json:"subject,omitempty"` // of a callback: the request that it announces
+	Endpoint      string  `json:"endpoint,omitempty"`
+	Route         string  `json:"route,omitempty"`
+	Caller        string  `json:"caller,omitempty"`
+	Status        string  `json:"status"`
+	State         string  `json:"state"`
+	Reason        string  `json:"reason,omitempty"`
+	Revision      uint64  `json:"revision"`
+	Generation    int     `json:"generation"`
+	Deliveries    int     `json:"deliveries"`
+	Attempts      int     `json:"attempts"`
+	Crashes       int     `json:"crashes"` // deliveries whose lease ended unsettled
+	Priority      int     `json:"priority"`
+	Timeout       float64 `json:"timeout,omitempty"` // the client's own bound on one attempt, in seconds
+	Repeatable    bool    `json:"repeatable"`        // may be sent again when its outcome is unknown
+	Lane          *Lane   `json:"lane,omitempty"`
 
 	AcceptedAt  time.Time  `json:"accepted_at"`
 	NotBefore   *time.Time `json:"not_before,omitempty"`

@@ -33,6 +33,7 @@ func viewMessage(rec *queue.Record, secret []string) client.Message {
 		Attempts:       rec.Attempts,
 		Crashes:        rec.Crashes,
 		Priority:       int(rec.Priority),
+		Timeout:        rec.AttemptTimeout.Seconds(),
 		Repeatable:     rec.OnLost == queue.OnLostRedeliver,
 		AcceptedAt:     moment(rec.AcceptedAt),
 		NotBefore:      instant(rec.NotBefore),

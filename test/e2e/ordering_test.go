@@ -20,7 +20,6 @@ type lineWatch struct {
 	running  map[string]int // the number under way, by key
 	tries    map[string]int // arrivals, by target
 	repeated int            // arrivals of what was answered already
-	kills    int
 	wrong    []string
 }
 
