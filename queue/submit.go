@@ -148,8 +148,11 @@ func (b *Broker) bind(s *Submission, now time.Time) (*Message, error) {
 	if limit := now.Add(p.MaxAge); p.MaxAge > 0 && (m.Deadline.IsZero() || m.Deadline.After(limit)) {
 		m.Deadline, remedy = limit, "raise queue.max_age"
 	}
+	// A repeat of what was accepted in time has to find it (R16), and is not refused for its deadline. Should it be the first,
+	// it ends TIMEOUT.
+	repeat := s.IdempotencyKey != "" && m.Deadline.Equal(s.Deadline) && !s.NotBefore.After(s.Deadline)
 	switch {
-	case m.Deadline.IsZero():
+	case m.Deadline.IsZero() || repeat:
 	case !m.Deadline.After(now):
 		return nil, invalid("the deadline %s has passed; give a later one", m.Deadline.UTC().Format(time.RFC3339))
 	case m.NotBefore.After(m.Deadline):

@@ -53,8 +53,9 @@ func pointer(names ...string) string {
 }
 
 // readMetadata reads the members it knows. Null, for the whole or for a member, is as if it were missing. What the submit's
-// own fields ask, of which given are the names, is there already and may not be asked twice.
-func readMetadata(raw json.RawMessage, asked ingress.Controls, given []string) (metadata, memberErrors) {
+// own fields ask, of which given are the names, is there already and may not be asked twice. With an idempotency key the deadline
+// may have passed.
+func readMetadata(raw json.RawMessage, asked ingress.Controls, given []string, keyed bool) (metadata, memberErrors) {
 	m := metadata{Controls: asked}
 	if absent(raw) {
 		return m, nil
@@ -136,7 +137,7 @@ func readMetadata(raw json.RawMessage, asked ingress.Controls, given []string) (
 		if m.Deadline.UnmarshalJSON(v) != nil {
 			return errors.New(wantTime)
 		}
-		if ingress.Passed(m.Deadline) {
+		if ingress.Passed(m.Deadline) && !keyed {
 			return errors.New(ingress.WantFuture)
 		}
 		return nil

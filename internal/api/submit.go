@@ -71,7 +71,7 @@ func (p *Producer) submission(w http.ResponseWriter, r *http.Request) (*queue.Su
 	if err != nil {
 		return nil, err
 	}
-	m, wrong := readMetadata(e.metadata, asked, given)
+	m, wrong := readMetadata(e.metadata, asked, given, ingress.Keyed(r.Header))
 	s, err := p.bind(r, e, payload, &m, wrong)
 	if err != nil {
 		p.discard(r.Context(), payload)

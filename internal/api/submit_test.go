@@ -284,6 +284,8 @@ func TestSubmitAsksByItsOwnFieldsToo(t *testing.T) {
 	}
 	f.call("POST", "/api/v1/submit", `{"payload":1}`, "OpenHQM-Priority", "12").wants(400).problem("bad-parameter")
 	want(t, f.accepted(), 1)
+	// A repeat of one that came in time.
+	f.submit(`{"payload":1,"metadata":{"deadline":"2020-01-01T00:00:00Z"}}`, "Idempotency-Key", "k")
 }
 
 func TestSubmitKeepsTheTermsOfItsEndpoint(t *testing.T) {

@@ -104,11 +104,15 @@ func readGiven(h http.Header) (c Controls, given []string, problem *reply.Proble
 		}
 		given = append(given, known.name)
 	}
-	if Passed(c.Deadline) {
+	if Passed(c.Deadline) && !Keyed(h) {
 		return c, nil, reply.NewProblem(reply.KindBadParameter, "OpenHQM-Deadline: "+WantFuture)
 	}
 	return c, given, nil
 }
+
+// Keyed reports whether a request bears an idempotency key: then it may repeat one that came before its deadline, and is not
+// refused for that.
+func Keyed(h http.Header) bool { return len(h["Idempotency-Key"]) > 0 }
 
 // Passed reports whether a deadline that a client gives is over already.
 func Passed(deadline time.Time) bool { return !deadline.IsZero() && !deadline.After(time.Now()) }

@@ -102,6 +102,10 @@ func TestAFieldThatAsksWhatCannotBeIsRefusedByName(t *testing.T) {
 	if n := f.accepted(t); n != 0 {
 		t.Errorf("%d refused requests were stored", n)
 	}
+	// It may repeat one that came in time.
+	if a := f.send(t, order+async+"OpenHQM-Deadline: 2020-01-01T00:00:00Z\r\nIdempotency-Key: k\r\n\r\nabc"); a.status != http.StatusAccepted {
+		t.Errorf("a repeat after its deadline: status %d: %s", a.status, a.body)
+	}
 }
 
 func TestARequestThatPassesThroughAsksNothingOfTheQueue(t *testing.T) {
