@@ -22,6 +22,8 @@
 //     (TestAClientThatStandsStillInAPassedCallLosesItsSlot); a quiet stream or upgraded connection keeps it.
 //  8. A request has no receiver told of its end but one that the configuration lists
 //     (TestACapturedRequestNamesOnlyAReceiverThatIsListed).
+//  9. What a request asks of the queue by its own fields is done or refused by name, and never forwarded
+//     (TestACapturedRequestAsksByFieldsThatAreNotForwarded, TestAFieldThatAsksWhatCannotBeIsRefusedByName).
 //
 // # Concurrency
 //
