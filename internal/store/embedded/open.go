@@ -124,14 +124,8 @@ func (s *Store) open(exists bool) error {
 	}
 	s.disk.find()
 	s.disk.sample()
-	if err := checkTails(s.fs, s.fs.PathJoin(s.dir, dbDir)); err != nil {
+	if err := s.openDatabase(exists); err != nil {
 		return fmt.Errorf("open data directory %s: %w", s.dir, err)
-	}
-	options := pebbleOptions(s.fs, fatalLogger{s.breakDown})
-	options.ErrorIfNotExists = exists
-	s.db, err = pebble.Open(s.fs.PathJoin(s.dir, dbDir), options)
-	if err != nil {
-		return fmt.Errorf("open data directory %s: %w", s.dir, s.corrupt(err))
 	}
 	if !exists {
 		if err := finishFormat(s.fs, s.dir); err != nil {
@@ -148,6 +142,31 @@ func (s *Store) open(exists bool) error {
 		return err
 	}
 	s.caps = queue.Capabilities{Name: "embedded", Durability: s.durability(), Place: s.dir, Recovered: s.visible()}
+	return nil
+}
+
+func (s *Store) openDatabase(exists bool) error {
+	dir := s.fs.PathJoin(s.dir, dbDir)
+	if !exists {
+		// The log that a new database begins with does not say what was synced, so that nobody could tell damage in it from
+		// an end that a crash tore off. The one of the next open does.
+		db, err := pebble.Open(dir, pebbleOptions(s.fs, fatalLogger{s.breakDown}))
+		if err != nil {
+			return err
+		}
+		if err := db.Close(); err != nil {
+			return err
+		}
+	}
+	if err := checkTails(s.fs, dir); err != nil {
+		return err
+	}
+	options := pebbleOptions(s.fs, fatalLogger{s.breakDown})
+	options.ErrorIfNotExists = true
+	var err error
+	if s.db, err = pebble.Open(dir, options); err != nil {
+		return s.corrupt(err)
+	}
 	return nil
 }
 

@@ -133,7 +133,7 @@ func eachBlock(fs vfs.FS, name string, f func(offset int64, b []byte) error) err
 }
 
 func damaged(name string, offset int64) error {
-	return &queue.CorruptError{Path: name, Offset: offset, Err: errors.New("checksum mismatch of what was synced; restore a backup")}
+	return &queue.CorruptError{Path: name, Offset: offset, Err: errors.New("checksum mismatch of what was synced; nothing was changed: restore a backup, or keep this directory and begin with another")}
 }
 
 // chunkSize is the size that a chunk says it has.

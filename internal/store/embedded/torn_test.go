@@ -35,7 +35,7 @@ func tails(t *testing.T) (files map[string][]byte, manifest, log string) {
 	must(t, s.Close())
 	for name := range files {
 		if strings.Contains(name, "/MANIFEST-0") {
-			manifest = name
+			manifest = max(manifest, name) // of the open that made the database one may be left
 		}
 	}
 	return files, manifest, log
@@ -80,6 +80,39 @@ func TestDamageBeforeALaterWriteOfALogIsRefused(t *testing.T) {
 		s, err := Open(Options{Dir: testDir, FS: diskOf(t, with(files, log, b))})
 		if !errors.Is(err, queue.ErrCorrupt) {
 			t.Errorf("with another byte %d of %d: %v, want ErrCorrupt", at, last, err)
+		}
+		if err == nil {
+			s.Close() // it should not be open
+		}
+	}
+}
+
+// TestDamageInTheFirstLogOfADatabaseIsReported: the engine writes its very first log without saying what was synced, so the
+// store begins with a second one.
+func TestDamageInTheFirstLogOfADatabaseIsReported(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	s := openOn(t, fs)
+	for range 20 {
+		_, err := s.Enqueue(t.Context(), []*queue.Message{storetest.NewMessage("orders")})
+		must(t, err)
+	}
+	files := contentOf(t, fs.CrashClone(vfs.CrashCloneCfg{}))
+	delete(files, testDir+"/"+pidFile) // goes with the process
+	must(t, s.Close())
+	log := ""
+	for name, b := range files {
+		if strings.HasSuffix(name, ".log") && len(b) > len(files[log]) {
+			log = name
+		}
+	}
+	_, last := lastWrite(t, files[log])
+	for at := 0; at < last; at += 97 {
+		b := bytes.Clone(files[log])
+		b[at] ^= 1
+		s, err := Open(Options{Dir: testDir, FS: diskOf(t, with(files, log, b))})
+		var corrupt *queue.CorruptError
+		if !errors.As(err, &corrupt) || corrupt.Path != log || corrupt.Offset > int64(at) {
+			t.Errorf("with another bit in byte %d of %d: %v, want a CorruptError of %s with an offset up to there", at, last, err, log)
 		}
 		if err == nil {
 			s.Close() // it should not be open
