@@ -33,7 +33,7 @@ func TestADamagedDataDirectoryIsRefusedAndKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // the second start finds what the first left
-		mentions(t, refused(t, options...), filepath.Base(path))
+		mentions(t, refused(t, options...), filepath.Base(path), "offset", "restore a backup")
 		if out, code := s.cli(t, "store", "check", s.dir); code == 0 {
 			t.Errorf("store check finds nothing: %s", out)
 		}
