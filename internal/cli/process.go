@@ -69,6 +69,7 @@ func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
 		defer signal.Stop(signals)
 		select {
 		case got := <-signals:
+			signal.Stop(signals) // before anybody is told that the next one ends the process
 			if got == syscall.SIGINT {
 				cancel(app.Interrupted{})
 			} else {

@@ -119,7 +119,7 @@ func TestRequestsOfOneKeyNeverOvertakeNorOverlap(t *testing.T) {
 			retried++
 		}
 	}
-	if retried < keys*each/3 {
+	if retried < keys*(each/3) {
 		t.Errorf("%d were tried again, want at least each third: too little happened to prove anything", retried)
 	}
 	if w.repeated > 2*keys {
