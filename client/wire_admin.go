@@ -54,7 +54,7 @@ type Limits struct {
 
 // Hold keeps a queue closed.
 type Hold struct {
-	Reason string     `json:"reason"` // paused, operator, cooldown, breaker, endpoint_missing, auth, maintenance
+	Reason string     `json:"reason"` // paused, operator, cooldown, breaker, endpoint_missing, auth, maintenance, disk
 	Since  time.Time  `json:"since"`
 	Until  *time.Time `json:"until"` // nil: until it is released
 	Note   string     `json:"note,omitempty"`

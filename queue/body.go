@@ -72,11 +72,12 @@ func ReceiveBody(ctx context.Context, bodies BodyStore, r io.Reader, sizeHint, l
 }
 
 // ReceiveBodyPrefix is [ReceiveBody], except that what arrived before an error or the limit is kept and returned with
-// that error: the caller decides whether a truncated body is worth keeping.
+// that error: the caller decides whether a truncated body is worth keeping. Of a body that the store does not take, such
+// as for want of room, the first InlineLimit bytes are kept, inline.
 func ReceiveBodyPrefix(ctx context.Context, bodies BodyStore, r io.Reader, sizeHint, limit int64) (Body, error) {
 	b, cause, err := receive(ctx, bodies, r, sizeHint, limit, true)
 	if err != nil {
-		return Body{}, err
+		return b, err
 	}
 	return b, cause
 }
@@ -94,7 +95,11 @@ func receive(ctx context.Context, bodies BodyStore, r io.Reader, sizeHint, limit
 		if cause != nil {
 			r = ended{cause} // a reader may give its end together with its last bytes
 		}
-		return spill(ctx, bodies, head, r, limit, keepPrefix)
+		b, cause, err := spill(ctx, bodies, head, r, limit, keepPrefix)
+		if err != nil && keepPrefix {
+			b = InlineBody(head[:InlineLimit])
+		}
+		return b, cause, err
 	}
 	switch {
 	case cause == io.EOF:

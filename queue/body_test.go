@@ -123,6 +123,16 @@ func TestReceiveBodyPrefixKeepsWhatArrived(t *testing.T) {
 	}
 }
 
+func TestReceiveBodyPrefixKeepsTheBeginningOfWhatTheStoreRefuses(t *testing.T) {
+	s := bodyStore(t)
+	s.Close()
+	data := bytes.Repeat([]byte("x"), 100_000)
+	b, err := queue.ReceiveBodyPrefix(t.Context(), s, bytes.NewReader(data), -1, 1<<20)
+	if !errors.Is(err, queue.ErrClosed) || !bytes.Equal(content(t, b), data[:queue.InlineLimit]) {
+		t.Errorf("%d bytes, %v; want the first %d and the store's error", b.Size(), err, queue.InlineLimit)
+	}
+}
+
 func TestReceiveBodyReportsAStoreThatRefuses(t *testing.T) {
 	s := bodyStore(t)
 	s.Close()

@@ -37,11 +37,13 @@ const (
 	HoldEndpointMissing HoldReason = "endpoint_missing" // the configuration no longer names the endpoint
 	HoldAuth            HoldReason = "auth"             // the endpoint refused the configured credentials
 	HoldMaintenance     HoldReason = "maintenance"      // a configured maintenance window
+	HoldDisk            HoldReason = "disk"             // the store has no room for answers: shown in Stats, never set by anybody
 )
 
 // HoldReasons returns the closed set of hold reasons.
 func HoldReasons() []HoldReason {
-	return []HoldReason{HoldPaused, HoldOperator, HoldCooldown, HoldBreaker, HoldEndpointMissing, HoldAuth, HoldMaintenance}
+	return []HoldReason{HoldPaused, HoldOperator, HoldCooldown, HoldBreaker, HoldEndpointMissing, HoldAuth, HoldMaintenance,
+		HoldDisk}
 }
 
 // Hold keeps a queue closed.

@@ -68,7 +68,7 @@ type Result struct {
 	Header     http.Header
 	Trailer    http.Header
 	Body       Body
-	Truncated  bool  // the body is only the beginning: the size limit or the connection cut it
+	Truncated  bool  // the body is only the beginning: the size limit, the connection or a full disk cut it
 	Length     int64 // announced Content-Length where the body does not show it (HEAD, 204, 304, truncated); -1 if none
 	ReceivedAt time.Time
 	Duration   time.Duration // from the first byte sent to the last byte received

@@ -80,6 +80,10 @@ type LeaseRequest struct {
 type Want struct {
 	Queue string
 	Held  int // slots of this worker that this queue occupies now
+	// Room is how many bytes the answer of one delivery may take. A store whose room is bounded leases only while there is
+	// room for the answers of all that stands leased (R11); what waits for it is shown in Stats under HoldDisk. 0: nothing
+	// is known, and nothing is kept free.
+	Room int64
 }
 
 // Lease is one message with the exclusive right to work it off.
@@ -217,7 +221,8 @@ type ControlStore interface {
 	Room() error
 
 	// Stats returns the counters and gates of every queue that ever had a message or a gate, hidden ones included, from
-	// counters, in time that does not grow with the records. Holds that have ended are not shown.
+	// counters, in time that does not grow with the records. Holds that have ended are not shown; HoldDisk is, which no
+	// gate has, on queues whose work waits for room (see Want).
 	Stats(ctx context.Context) (Stats, error)
 }
 

@@ -173,6 +173,7 @@ func holdSentence(e *queue.Explanation, name, endpoint string) string {
 		queue.HoldEndpointMissing: target + " is missing in the configuration",
 		queue.HoldAuth:            target + " held" + end + ": it refused the configured credentials",
 		queue.HoldMaintenance:     target + " closed" + end + " by its maintenance window",
+		queue.HoldDisk:            target + " waits for room for its answers on the disk of the store",
 	}[e.Hold]
 	if e.Held.Note != "" {
 		text += " (" + e.Held.Note + ")"

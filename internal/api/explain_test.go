@@ -164,6 +164,7 @@ func TestExplainNamesEveryHold(t *testing.T) {
 		queue.HoldEndpointMissing: "endpoint `legacy` is missing in the configuration (as planned)",
 		queue.HoldAuth:            "endpoint `legacy` held until 00:02:00 UTC: it refused the configured credentials (as planned)",
 		queue.HoldMaintenance:     "endpoint `legacy` closed until 00:02:00 UTC by its maintenance window (as planned)",
+		queue.HoldDisk:            "endpoint `legacy` waits for room for its answers on the disk of the store (as planned)",
 	}
 	for _, reason := range queue.HoldReasons() {
 		t.Run(string(reason), func(t *testing.T) {

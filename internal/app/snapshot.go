@@ -203,6 +203,15 @@ func (l *live) handler(name string) (queue.Handler, bool) {
 	return q.handler, true
 }
 
+// room is how many bytes an answer for a queue may take. What a handler of this process answers has no bound of ours.
+func (l *live) room(name string) int64 {
+	q, ok := l.Load().queues[name]
+	if !ok || q.endpoint == nil {
+		return 0
+	}
+	return q.endpoint.Config().MaxResponseSize
+}
+
 func (l *live) queueNames() []string { return l.Load().names }
 
 // worked returns the queues that a worker works off, the hidden one among them.

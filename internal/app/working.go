@@ -25,6 +25,7 @@ func newWorker(c *config.Config, a *App) *worker.Worker {
 	}, worker.Options{
 		Broker:   a.broker,
 		Queues:   a.live.worked,
+		Room:     a.live.room,
 		Handler:  a.live.handler,
 		Panicked: a.metrics.Panicked,
 		Log:      a.log,

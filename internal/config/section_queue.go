@@ -53,7 +53,8 @@ type Embedded struct {
 	// Directory of the store, made when it is missing. A relative path starts at the working directory; start-up prints the
 	// absolute one.
 	Dir string `yaml:"dir"`
-	// Low-water mark of the disk: with less space free than this, submits are answered 503 while running work finishes.
+	// Low-water mark of the disk: with less space free than this, submits are answered 503 while running work finishes. What
+	// waits is delivered only while its answer, which may take `proxy.max_response_size`, has room.
 	MinFree Size `yaml:"min_free" min:"16MiB"`
 }
 

@@ -13,13 +13,14 @@ import (
 )
 
 // receive reads an answer to its end. An error comes with what arrived before it, if it can be kept. A body over the
-// limit is no error: the result is flagged (R20).
-func (e *Endpoint) receive(ctx context.Context, d *queue.Delivery, answer *http.Response, k *call) (*queue.Result, error) {
+// limit is no error, and neither is one that the store has no room for: the result is flagged (R20), and note says why. The
+// endpoint has answered, whatever became of the answer here, so the call must not count as one whose outcome is unknown.
+func (e *Endpoint) receive(ctx context.Context, d *queue.Delivery, answer *http.Response, k *call) (result *queue.Result, note, err error) {
 	if answer.StatusCode < 200 {
-		return nil, &fault{class: queue.Unanswered, status: http.StatusBadGateway, text: "the endpoint switched protocols, or its status is none"}
+		return nil, nil, &fault{class: queue.Unanswered, status: http.StatusBadGateway, text: "the endpoint switched protocols, or its status is none"}
 	}
 	announced := contentLength(answer.Header)
-	result := &queue.Result{Status: answer.StatusCode, Proto: answer.Proto, Header: answer.Header, Length: -1}
+	result = &queue.Result{Status: answer.StatusCode, Proto: answer.Proto, Header: answer.Header, Length: -1}
 	drop := nominated(answer.Header)
 	cleanAnswer(result.Header, drop)
 	delete(result.Header, "Content-Length")
@@ -36,7 +37,8 @@ func (e *Endpoint) receive(ctx context.Context, d *queue.Delivery, answer *http.
 	case source.err != nil:
 		result.Truncated = true
 	default:
-		return nil, &fault{class: queue.Unanswered, status: http.StatusBadGateway, text: storeText("the answer could not be stored", err), cause: err}
+		note = &fault{class: queue.Answered, text: storeText("only the beginning of the answer is kept, because the rest could not be stored", err), cause: err}
+		result.Truncated, err = true, nil
 	}
 	if result.Truncated || bodyless(answer) {
 		result.Length = announced
@@ -45,7 +47,7 @@ func (e *Endpoint) receive(ctx context.Context, d *queue.Delivery, answer *http.
 		cleanAnswer(answer.Trailer, drop)
 		result.Trailer = keptTrailer(answer.Trailer)
 	}
-	return result, err
+	return result, note, err
 }
 
 // source remembers the error of reading an answer, to tell it from one of storing it.

@@ -43,7 +43,7 @@
 //	a flood of 1xx answers                                                           unanswered
 //	body cut, bad chunk, fewer bytes than announced                                  unanswered, with what arrived
 //	timeout, cancel, lost lease, drain after a byte was written                      unanswered, with what arrived
-//	the answer cannot be stored                                                      unanswered
+//	a complete answer whose body the store does not take                             answered, truncated, with the reason
 //	a name, value, target or host that cannot be sent as such; a corrupt body        rejected
 //	the request has been through this process three times already                    rejected
 //

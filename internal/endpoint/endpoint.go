@@ -133,11 +133,11 @@ func (e *Endpoint) attempt(ctx context.Context, d *queue.Delivery) queue.Outcome
 		return outcome(faultOf(attempt, err, k.seal()), nil)
 	}
 	defer answer.Body.Close()
-	result, err := e.receive(attempt, d, answer, k)
+	result, note, err := e.receive(attempt, d, answer, k)
 	if err != nil {
 		return outcome(faultOf(attempt, err, true), result)
 	}
-	return queue.Outcome{Class: queue.Answered, Result: result, RetryAfter: retryAfter(answer.Header, time.Now()),
+	return queue.Outcome{Class: queue.Answered, Result: result, Err: note, RetryAfter: retryAfter(answer.Header, time.Now()),
 		LimitReset: limitReset(answer.Header), Injected: k.injected}
 }
 

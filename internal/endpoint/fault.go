@@ -29,6 +29,10 @@ func (f *fault) Unwrap() error { return f.cause }
 // storeText says that the store failed, and how if that is one of the queue's own errors. What else it says may name files
 // of this machine, and clients read the text.
 func storeText(what string, err error) string {
+	var full *queue.FullError
+	if errors.As(err, &full) {
+		return what + ": " + full.Error()
+	}
 	for _, known := range []error{queue.ErrUnavailable, queue.ErrCorrupt, queue.ErrNotFound, queue.ErrFull, queue.ErrClosed} {
 		if errors.Is(err, known) {
 			return what + ": " + known.Error()

@@ -206,8 +206,9 @@ func TestStoreTroubleHasItsClass(t *testing.T) {
 	e := open(t, r.URL(), nil)
 	d := delivery(queue.Request{})
 	d.Bodies = &bodies{fail: errStore}
-	if o := e.Handle(t.Context(), d); o.Class != queue.Unanswered || !errors.Is(o.Err, errStore) {
-		t.Errorf("answer not stored: class %s, error %v", o.Class, o.Err)
+	if o := e.Handle(t.Context(), d); o.Class != queue.Answered || !errors.Is(o.Err, errStore) || !o.Result.Truncated ||
+		content(t, o.Result.Body) != big[:queue.InlineLimit] || o.Result.Length != int64(len(big)) {
+		t.Errorf("answer not stored: class %s, error %v, result %+v", o.Class, o.Err, o.Result)
 	} else if strings.Contains(o.Err.Error(), errStore.Error()) {
 		t.Errorf("clients are shown what the store said: %v", o.Err)
 	}

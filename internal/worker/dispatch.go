@@ -52,7 +52,7 @@ func (w *Worker) lease(ctx context.Context) ([]*queue.Delivery, error) {
 		Queues: make([]queue.Want, len(names)), OnCancel: w.cancelled}
 	w.mu.Lock()
 	for i, name := range names {
-		request.Queues[i] = queue.Want{Queue: name, Held: w.held[name]}
+		request.Queues[i] = queue.Want{Queue: name, Held: w.held[name], Room: w.o.Room(name)}
 	}
 	w.mu.Unlock()
 	if !w.leasing.began().IsZero() {

@@ -42,6 +42,8 @@ type Options struct {
 	Broker Broker
 	// Queues returns the queues to work off. It is asked before each lease, so that a reload takes effect with Wake.
 	Queues func() []string
+	// Room returns how many bytes an answer of a queue's handler may take; nil or 0: that is not known.
+	Room func(queue string) int64
 	// Handler returns the handler of a queue.
 	Handler func(queue string) (queue.Handler, bool)
 	// Panicked is told of each handler that panicked. May be nil.
@@ -82,6 +84,9 @@ func New(c Config, o Options) *Worker {
 	}
 	if o.Panicked == nil {
 		o.Panicked = func(string) {}
+	}
+	if o.Room == nil {
+		o.Room = func(string) int64 { return 0 }
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

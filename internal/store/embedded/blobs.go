@@ -239,7 +239,7 @@ func (w *bodyWriter) flush() {
 		w.err = fmt.Errorf("write body: %w", w.s.noSpace(err))
 		return
 	}
-	w.s.disk.spent(w.n)
+	w.s.disk.took(w.n)
 	w.number++
 	w.n = 0
 }

@@ -26,6 +26,7 @@ type line struct {
 	gate     queue.Gate
 	bucket   queue.Bucket
 	reserved int
+	lack     lack
 
 	touched bool // by the unit under way
 }

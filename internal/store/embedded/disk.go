@@ -12,8 +12,9 @@ import (
 )
 
 // Sizes of the room that is kept free. A write-ahead log that meets a full disk is the end of the process, so it never
-// may: below MinFree nothing new is accepted, below a quarter of it the ballast goes, and what is left serves the results
-// of what runs.
+// may: below MinFree nothing new is accepted, below half of it no answer takes room beside the database, below a quarter of
+// it the ballast goes. What is free above that half is shared: the answers of what runs may take half of it, and while they
+// cannot, nothing more is leased; uploads stop where they would take what is kept for those answers.
 const (
 	defaultMinFree = 256 << 20
 	ballastSize    = 32 << 20
@@ -30,19 +31,34 @@ type disk struct {
 	dir     string
 	minFree int64
 	free    atomic.Int64 // math.MaxInt64 where the file system does not say
+	answers atomic.Int64 // what the answers of the leases that stand may take
 
 	mu      sync.Mutex // held while the ballast comes or goes
 	ballast bool
 }
 
-func (d *disk) spent(n int) {
+// spent notes what was written to the database.
+func (d *disk) spent(n int) { d.took(n * writeFactor) }
+
+// took notes what was written beside the database.
+func (d *disk) took(n int) {
 	if d.free.Load() != math.MaxInt64 {
-		d.free.Add(-int64(n) * writeFactor)
+		d.free.Add(-int64(n))
 	}
 }
 
 // low reports that nothing new may be accepted.
-func (d *disk) low() bool { return d.free.Load() < d.minFree }
+func (d *disk) low() bool {
+	free, answers := d.free.Load(), d.answers.Load()
+	return free < d.minFree || answers > 0 && free-answers < d.minFree/2
+}
+
+// holds reports whether one more answer of so many bytes has room beside those of what runs. While the disk is not low, one
+// call at a time is always let through: a limit of answers that is larger than the disk must not stop everything.
+func (d *disk) holds(answer int64) bool {
+	free, answers := d.free.Load(), d.answers.Load()
+	return answer == 0 || free == math.MaxInt64 || answers+answer <= (free-d.minFree/2)/2 || answers == 0 && free >= d.minFree
+}
 
 // Room refuses what comes in while the disk is low: what is left is for results.
 func (s *Store) Room() error {

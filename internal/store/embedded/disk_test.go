@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"errors"
 	"io"
 	"strings"
@@ -95,6 +96,116 @@ func TestUploadsLeaveRoomForResults(t *testing.T) {
 			t.Errorf("a result beside them: %v", err)
 		}
 	})
+}
+
+// A call that is answered must be able to keep its answer (R11): what might find no room is not leased, says so, and goes on
+// by itself.
+func TestNothingIsLeasedWhoseAnswerWouldHaveNoRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const answer = 10 << 20
+		fs := vfs.NewMem()
+		setFree(fs, defaultMinFree/2+5*answer) // half of it holds two
+		s := openOn(t, fs)
+		defer s.Close() // nothing depends on it
+		go s.Run(t.Context(), nil)
+		s.disk.minFree = 0 // so that the messages come in
+		for range 4 {
+			if results, err := s.Enqueue(t.Context(), []*queue.Message{storetest.NewMessage("orders")}); err != nil || results[0].Err != nil {
+				t.Fatal(err, results)
+			}
+		}
+		s.disk.minFree = defaultMinFree
+		lease := func() []queue.Lease {
+			ctx, cancel := context.WithTimeout(t.Context(), 3*sampleEvery)
+			defer cancel()
+			leases, err := s.Lease(ctx, queue.LeaseRequest{Max: 4, Slots: 4, TTL: time.Hour, Queues: []queue.Want{{Queue: "orders", Room: answer}}})
+			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatal(err)
+			}
+			return leases
+		}
+		hold := func() (queue.Hold, bool) {
+			stats, err := s.Stats(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			h, held := stats.Queues["orders"].Gate.Holds[queue.HoldDisk]
+			return h, held
+		}
+		if _, held := hold(); held {
+			t.Error("a hold before anything was asked for")
+		}
+		first := lease()
+		if len(first) != 2 {
+			t.Fatalf("%d leased, want 2: there is room for no more answers", len(first))
+		}
+		if again := lease(); len(again) != 0 {
+			t.Errorf("%d leased without room for their answers", len(again))
+		}
+		if h, held := hold(); !held || h.Since.IsZero() || h.Note == "" {
+			t.Errorf("what waits for room is not shown: %+v", h)
+		}
+		if errs, err := s.Settle(t.Context(), []queue.Settlement{{LeaseRef: first[0].LeaseRef, Kind: queue.SettleDone, Result: storetest.NewResult(200, "ok")}}); err != nil || errs[0] != nil {
+			t.Fatal(err, errs)
+		}
+		if next := lease(); len(next) != 1 {
+			t.Errorf("%d leased after one was settled, want 1", len(next))
+		}
+		setFree(fs, 10<<30)
+		if last := lease(); len(last) != 1 {
+			t.Errorf("%d leased within seconds of room coming back, want 1", len(last))
+		}
+		if _, held := hold(); held {
+			t.Error("the hold is shown although there is room")
+		}
+	})
+}
+
+func TestALimitOfAnswersBeyondTheDiskLeavesOneCallAtATime(t *testing.T) {
+	fs := vfs.NewMem()
+	setFree(fs, 2*defaultMinFree)
+	s := openOn(t, fs)
+	defer s.Close() // nothing depends on it
+	for range 2 {
+		if _, err := s.Enqueue(t.Context(), []*queue.Message{storetest.NewMessage("orders")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := queue.Want{Queue: "orders", Room: 1 << 40}
+	leases, err := s.Lease(t.Context(), queue.LeaseRequest{Max: 2, Slots: 2, TTL: time.Hour, Queues: []queue.Want{want}})
+	if err != nil || len(leases) != 1 {
+		t.Errorf("%d leased (%v), want 1", len(leases), err)
+	}
+}
+
+// Uploads stop where they would take what is kept for the answers of what runs.
+func TestUploadsLeaveTheRoomThatRunningCallsWereGiven(t *testing.T) {
+	fs := vfs.NewMem()
+	setFree(fs, 4*defaultMinFree)
+	s := openOn(t, fs)
+	defer s.Close() // nothing depends on it
+	if _, err := s.Enqueue(t.Context(), []*queue.Message{storetest.NewMessage("orders")}); err != nil {
+		t.Fatal(err)
+	}
+	want := queue.Want{Queue: "orders", Room: defaultMinFree}
+	leases, err := s.Lease(t.Context(), queue.LeaseRequest{Max: 1, Slots: 1, TTL: time.Hour, Queues: []queue.Want{want}})
+	if err != nil || len(leases) != 1 {
+		t.Fatal(err, leases)
+	}
+	if err := s.Room(); err != nil {
+		t.Errorf("with room for both: %v", err)
+	}
+	setFree(fs, defaultMinFree*5/4) // above the low-water mark, and less than the answer and what is kept beside the database
+	s.disk.sample()
+	if err := s.Room(); !errors.Is(err, queue.ErrFull) {
+		t.Errorf("uploads may take the room of an answer: %v", err)
+	}
+	if _, err := s.Settle(t.Context(), []queue.Settlement{{LeaseRef: leases[0].LeaseRef, Kind: queue.SettleDone, Result: storetest.NewResult(200, "ok")}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Room(); err != nil {
+		t.Errorf("after the call: %v", err)
+	}
 }
 
 func TestTheClockNeverRunsBackwards(t *testing.T) {

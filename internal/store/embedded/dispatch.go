@@ -14,6 +14,7 @@ func (s *Store) dispatch(u *unit) {
 		return
 	}
 	s.timer.gate = never
+	s.short = false
 	left := s.claims[:0]
 	for _, c := range s.claims {
 		if u.err == nil && u.serve(c) {
@@ -33,7 +34,7 @@ func (u *unit) serve(c *claim) bool {
 	}
 	var passed []*line // queues whose heads wait for Run to expire them; they must not stop the others
 	for len(c.leases) < c.lease.Max && u.s.ready > 0 && u.err == nil {
-		q := u.choose(c, passed)
+		q, want := u.choose(c, passed)
 		if q == nil {
 			break
 		}
@@ -42,7 +43,7 @@ func (u *unit) serve(c *claim) bool {
 			passed = append(passed, q)
 			continue
 		}
-		c.leases = append(c.leases, u.grant(q, e, c.lease))
+		c.leases = append(c.leases, u.grant(q, e, c.lease, want))
 		u.promoteLanes()
 	}
 	return len(c.leases) > 0
@@ -50,9 +51,10 @@ func (u *unit) serve(c *claim) bool {
 
 // choose returns the wanted queue that is served next: of those with eligible work the one served longest ago, except
 // that one which holds three quarters of the worker's slots stands behind all that do not. It returns nil if there is
-// none.
-func (u *unit) choose(c *claim, passed []*line) *line {
+// none. A queue whose answers have no room is passed over: a call that is answered must be able to keep its answer (R11).
+func (u *unit) choose(c *claim, passed []*line) (*line, *queue.Want) {
 	var best, sated *line
+	var ofBest, ofSated *queue.Want
 	share := max(c.lease.Slots*3/4, 1)
 	for i := range c.lease.Queues {
 		want := &c.lease.Queues[i]
@@ -60,18 +62,23 @@ func (u *unit) choose(c *claim, passed []*line) *line {
 		if q == nil || q.counts.Ready == 0 || slices.Contains(passed, q) || !u.open(q) {
 			continue
 		}
-		candidate := &best
+		if !u.s.disk.holds(want.Room) {
+			u.s.short = true
+			q.lacks(want.Room, u.now)
+			continue
+		}
+		candidate, of := &best, &ofBest
 		if want.Held+c.took(q.name) >= share {
-			candidate = &sated
+			candidate, of = &sated, &ofSated
 		}
 		if *candidate == nil || q.served < (*candidate).served {
-			*candidate = q
+			*candidate, *of = q, want
 		}
 	}
 	if best == nil {
-		return sated
+		return sated, ofSated
 	}
-	return best
+	return best, ofBest
 }
 
 // took counts what a claim has got from a queue so far.
@@ -140,15 +147,17 @@ func (u *unit) at(p *place) *entry {
 
 // grant leases a ready message. The record is written in this unit, before anybody learns of the lease: only so does a
 // restart know what may have been sent.
-func (u *unit) grant(q *line, e *entry, request *queue.LeaseRequest) queue.Lease {
+func (u *unit) grant(q *line, e *entry, request *queue.LeaseRequest, want *queue.Want) queue.Lease {
 	s := u.s
+	q.lack = lack{}
 	q.bucket.Take(u.now, q.gate.Limits)
 	q.turns.Taken(int(e.rec.Priority))
 	s.served++
 	q.served = s.served
 	var ref queue.LeaseRef
 	u.change(e, func(r *queue.Record) { ref = r.Lease(request.Worker, u.now, request.TTL) })
-	s.addLease(&lease{stored: e.stored, id: ref.ID, token: ref.Token, expiresAt: e.rec.LeaseExpiresAt, onCancel: request.OnCancel})
+	s.addLease(&lease{stored: e.stored, id: ref.ID, token: ref.Token, expiresAt: e.rec.LeaseExpiresAt, onCancel: request.OnCancel,
+		room: want.Room})
 	return queue.Lease{LeaseRef: ref, Record: e.rec, ExpiresAt: e.rec.LeaseExpiresAt}
 }
 

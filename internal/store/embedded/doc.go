@@ -60,7 +60,8 @@
 //
 // A failed sync or an unreadable index breaks the store: every call from then on fails, Run returns the error, and nothing
 // is tried again. A full disk is kept away: below a low-water mark Enqueue refuses with queue.FullError while leases are
-// still settled, and it accepts again within a second of room coming back.
+// still settled, and it accepts again within a second of room coming back. Nothing is leased whose answer would find no
+// room (TestNothingIsLeasedWhoseAnswerWouldHaveNoRoom).
 //
 // # Not here
 //

@@ -16,6 +16,7 @@ type lease struct {
 	token     queue.Token
 	expiresAt time.Time
 	onCancel  func(queue.LeaseRef)
+	room      int64 // what its answer may take on the disk
 	reserves  *line // of a reservation: the queue
 	at        int   // index in Store.expiries
 }
@@ -49,6 +50,7 @@ func (x *expiries) Pop() any {
 
 func (s *Store) addLease(l *lease) {
 	s.leases[l.id] = l
+	s.disk.answers.Add(l.room)
 	heap.Push(&s.expiries, l)
 }
 
@@ -59,6 +61,7 @@ func (s *Store) dropLease(id queue.ID) {
 		return
 	}
 	delete(s.leases, id)
+	s.disk.answers.Add(-l.room)
 	heap.Remove(&s.expiries, l.at)
 	if l.reserves != nil {
 		l.reserves.reserved--

@@ -54,6 +54,7 @@ type Store struct {
 	leases       map[queue.ID]*lease
 	expiries     expiries
 	claims       []*claim
+	short        bool  // a claim waits for room for an answer
 	ready        int64 // over all queues
 	unfinished   int64 // over all visible queues
 	bytes        int64

@@ -36,6 +36,9 @@ func (s *Store) Run(ctx context.Context, observe func(queue.Event)) error {
 			return s.brokenErr()
 		case <-sample.C:
 			s.disk.sample()
+			if err := s.offerRoom(); err != nil {
+				return err
+			}
 			continue
 		case <-s.timer.wakeup:
 		case <-sleep.C:
@@ -82,6 +85,19 @@ func (s *Store) runDue(observe func(queue.Event)) (more bool, err error) {
 		observe(e)
 	}
 	return s.untilWake() <= 0, nil
+}
+
+// offerRoom serves the claims that have waited for room on the disk, if there may be some now.
+func (s *Store) offerRoom() error {
+	s.state.Lock()
+	short := s.short
+	s.state.Unlock()
+	if !short {
+		return nil
+	}
+	var o *op
+	o = newOp(func(u *unit) { u.finish(o) }) // the unit dispatches
+	return s.do(o)
 }
 
 func (s *Store) untilWake() time.Duration {

@@ -33,6 +33,7 @@ func (s *Store) Stats(_ context.Context) (queue.Stats, error) {
 	for name, q := range s.lines {
 		// Applying no change drops the holds that have ended.
 		qs := queue.QueueStats{Counts: q.counts, Gate: q.gate.Apply(queue.GateChange{}, now), Reserved: q.reserved}
+		s.showLack(q, &qs.Gate)
 		qs.Overdue = min(overdue[name], qs.Scheduled)
 		if qs.OldestAt, err = s.oldestReady(q); err != nil {
 			return queue.Stats{}, err
