@@ -56,9 +56,12 @@ func (d *disk) low() bool {
 // holds reports whether one more answer of so many bytes has room beside those of what runs. While the disk is not low, one
 // call at a time is always let through: a limit of answers that is larger than the disk must not stop everything.
 func (d *disk) holds(answer int64) bool {
-	free, answers := d.free.Load(), d.answers.Load()
-	return answer == 0 || free == math.MaxInt64 || answers+answer <= (free-d.minFree/2)/2 || answers == 0 && free >= d.minFree
+	answers := d.answers.Load()
+	return answer == 0 || answers+answer <= d.share() || answers == 0 && d.free.Load() >= d.minFree
 }
+
+// share is how much the answers of what runs may take together.
+func (d *disk) share() int64 { return max(0, d.free.Load()-d.minFree/2) / 2 }
 
 // Room refuses what comes in while the disk is low: what is left is for results.
 func (s *Store) Room() error {

@@ -176,6 +176,9 @@ func TestALimitOfAnswersBeyondTheDiskLeavesOneCallAtATime(t *testing.T) {
 	if err != nil || len(leases) != 1 {
 		t.Errorf("%d leased (%v), want 1", len(leases), err)
 	}
+	if err := s.Room(); err != nil {
+		t.Errorf("uploads beside it: %v", err)
+	}
 }
 
 // Uploads stop where they would take what is kept for the answers of what runs.

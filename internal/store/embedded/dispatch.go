@@ -157,7 +157,7 @@ func (u *unit) grant(q *line, e *entry, request *queue.LeaseRequest, want *queue
 	var ref queue.LeaseRef
 	u.change(e, func(r *queue.Record) { ref = r.Lease(request.Worker, u.now, request.TTL) })
 	s.addLease(&lease{stored: e.stored, id: ref.ID, token: ref.Token, expiresAt: e.rec.LeaseExpiresAt, onCancel: request.OnCancel,
-		room: want.Room})
+		room: min(want.Room, s.disk.share())})
 	return queue.Lease{LeaseRef: ref, Record: e.rec, ExpiresAt: e.rec.LeaseExpiresAt}
 }
 
