@@ -40,6 +40,7 @@ func (r *run) makeFaults() error {
 				return fmt.Errorf("%d requests accepted, want %d, a minute after the fault before", r.producer.accepted.Load(), due)
 			}
 		}
+		r.awaitLoad()
 		time.Sleep(time.Duration(r.random.IntN(200)) * time.Millisecond)
 		began, flying := time.Now(), r.service.inFlight.Load()
 		if err := r.makeFault(kind); err != nil {
@@ -50,6 +51,20 @@ func (r *run) makeFaults() error {
 	}
 	return nil
 }
+
+// awaitLoad lets the fault before be got over: a fault that meets an idle product shows little. Now and then none is waited
+// for, so that faults meet each other.
+func (r *run) awaitLoad() {
+	if r.random.IntN(8) == 0 {
+		return
+	}
+	for limit := time.Now().Add(loadWithin); float64(r.service.inFlight.Load()) < 2*r.inFlight && time.Now().Before(limit); {
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// loadWithin is how long a fault waits for the load to be back.
+const loadWithin = 10 * time.Second
 
 func (r *run) makeFault(kind string) error {
 	switch kind {

@@ -21,18 +21,22 @@ const (
 	drainLag       = time.Second
 	grace          = 10 * time.Second // longer than a call may take, so that a drain cuts none
 	diskRecovery   = 5 * time.Second
+	breakerWait    = 500 * time.Millisecond
+	breakerMax     = 2 * time.Second
 )
 
 func configuration() map[string]string {
 	return map[string]string{
-		"WORKER__LEASE":            lease.String(),
-		"WORKER__TIMEOUT_SECONDS":  attemptTimeout.String(),
-		"WORKER__MAX_RETRIES":      fmt.Sprint(maxRetries),
-		"WORKER__RETRY_DELAY_BASE": "100ms",
-		"WORKER__RETRY_DELAY_MAX":  "2s",
-		"WORKER__DRAIN_LAG":        drainLag.String(),
-		"WORKER__GRACE":            grace.String(),
-		"MONITORING__LOG_FORMAT":   "json",
+		"WORKER__LEASE":                                lease.String(),
+		"WORKER__TIMEOUT_SECONDS":                      attemptTimeout.String(),
+		"WORKER__MAX_RETRIES":                          fmt.Sprint(maxRetries),
+		"WORKER__RETRY_DELAY_BASE":                     "100ms",
+		"WORKER__RETRY_DELAY_MAX":                      "2s",
+		"WORKER__DRAIN_LAG":                            drainLag.String(),
+		"WORKER__GRACE":                                grace.String(),
+		"PROXY__ENDPOINTS__SERVICE__BREAKER__WAIT":     breakerWait.String(),
+		"PROXY__ENDPOINTS__SERVICE__BREAKER__WAIT_MAX": breakerMax.String(),
+		"MONITORING__LOG_FORMAT":                       "json",
 	}
 }
 

@@ -60,11 +60,11 @@ const readyWithin = 60 * time.Second
 func (s *server) start() error {
 	_, ingressPort, _ := net.SplitHostPort(s.ingress)
 	_, adminPort, _ := net.SplitHostPort(s.admin)
-	cmd := exec.Command(s.binary, "serve", "--endpoint", "http://"+s.endpoint)
+	cmd := exec.Command(s.binary, "serve", "--endpoint", "service")
 	cmd.Env = append(os.Environ(),
 		"OPENHQM_SERVER__HOST=127.0.0.1", "OPENHQM_SERVER__PORT="+ingressPort,
 		"OPENHQM_ADMIN__HOST=127.0.0.1", "OPENHQM_ADMIN__PORT="+adminPort,
-		"OPENHQM_QUEUE__EMBEDDED__DIR="+s.data)
+		"OPENHQM_PROXY__ENDPOINTS__SERVICE__URL=http://"+s.endpoint, "OPENHQM_QUEUE__EMBEDDED__DIR="+s.data)
 	for key, value := range s.settings {
 		cmd.Env = append(cmd.Env, "OPENHQM_"+key+"="+value)
 	}
