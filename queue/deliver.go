@@ -35,6 +35,13 @@ func (b *Broker) Settle(ctx context.Context, d *Delivery, o Outcome) error {
 	if o.Class == Answered && o.Result == nil {
 		o.Class, o.Err = Unanswered, errNoResult
 	}
+	if lapses(d, &o) {
+		if o.Result != nil {
+			_ = b.store.DiscardBody(ctx, o.Result.Body) // what stays is swept
+		}
+		b.observer.Observe(settleEvent(d, o, &Settlement{}, ErrLeaseLost))
+		return ErrLeaseLost
+	}
 	var advice Advice
 	c := p.call(d, &o)
 	if o.Class != NotBegun {
@@ -79,6 +86,13 @@ func (b *Broker) Settle(ctx context.Context, d *Delivery, o Outcome) error {
 	}
 	b.observer.Observe(settleEvent(d, o, &s, err))
 	return err
+}
+
+// lapses reports whether a delivery is left to the end of its lease. A call that was cut because its lease could not be
+// renewed in time, such as in a process that stood still, is a crash and no failed attempt (R4): settled as one it would
+// cost an attempt and its place in the line, where the end of the lease costs neither and counts towards poison.
+func lapses(d *Delivery, o *Outcome) bool {
+	return o.Class == Unanswered && errors.Is(o.Err, ErrLeaseLost) && d.Repeatable()
 }
 
 // repeat calls f until it succeeds or fails for good; an unreachable store is asked again while ctx stands.
