@@ -39,15 +39,30 @@ func (r *run) fillDisk() error {
 	if err := fill(filler); err != nil {
 		return err
 	}
-	for limit := time.Now().Add(20 * time.Second); r.producer.disk.Load() < before+refusals; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(limit) {
-			return errors.New("submits are not refused within 20 s")
-		}
+	if err := r.refused(before + refusals); err != nil {
+		return err
+	}
+	// Nothing was freed: it has to start with what is left, and to go on refusing.
+	if err := r.killFull(); err != nil {
+		return err
+	}
+	if err := r.refused(r.producer.disk.Load() + refusals); err != nil {
+		return err
 	}
 	if err := os.Remove(filler); err != nil {
 		return err
 	}
 	over()
+	return nil
+}
+
+// refused waits until so many submits were refused.
+func (r *run) refused(n int64) error {
+	for limit := time.Now().Add(20 * time.Second); r.producer.disk.Load() < n; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(limit) {
+			return errors.New("submits are not refused within 20 s")
+		}
+	}
 	return nil
 }
 

@@ -104,6 +104,14 @@ func (r *run) kill() error {
 	return r.server.start()
 }
 
+// killFull kills while the disk is full. A process that refuses what comes in is not ready, so alive has to do.
+func (r *run) killFull() error {
+	over := r.faults.begin(history.Kill, r.service.inFlight.Load())
+	r.server.kill()
+	over()
+	return r.server.startUntil("/livez")
+}
+
 // suspend stops the process for longer than a lease.
 func (r *run) suspend() error {
 	over := r.faults.begin(history.Stop, r.service.inFlight.Load())

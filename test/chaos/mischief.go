@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -18,6 +19,7 @@ type act struct {
 	after   string // Retry-After
 	takes   time.Duration
 	body    []byte
+	fields  http.Header
 }
 
 // results are statuses that are results, most of them 200.
@@ -70,6 +72,7 @@ func (a act) inOutage(kind string, random *rand.Rand) act {
 func (a act) write(w http.ResponseWriter) {
 	switch a.outcome {
 	case history.Answered:
+		maps.Copy(w.Header(), a.fields)
 		w.Header().Set("Content-Type", "application/octet-stream")
 		if a.after != "" {
 			w.Header().Set("Retry-After", a.after)

@@ -98,6 +98,9 @@ func (p *producer) took(q *request, id string) {
 	}
 	p.mu.Unlock()
 	p.accepted.Add(1)
+	if q.cancels {
+		p.group.Go(func() { p.withdraw(q, id) })
+	}
 	if q.op%sampled == 0 || q.poison {
 		select {
 		case p.live <- a:

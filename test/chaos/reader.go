@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,6 +29,9 @@ type reader struct {
 	client   *http.Client
 	stopped  chan struct{}
 	group    sync.WaitGroup
+
+	mu     sync.Mutex
+	failed []accepted // of the last look at everything
 }
 
 func startReader(r *run) *reader {
@@ -60,6 +64,12 @@ func (d *reader) live() {
 
 // everything reads the status and twice the result of every accepted message.
 func (d *reader) everything() {
+	d.failed = nil
+	d.all(d.producer.ids)
+}
+
+// all does so for some messages.
+func (d *reader) all(messages []accepted) {
 	work := make(chan accepted)
 	never := make(chan struct{})
 	limit := time.Now().Add(terminalWithin)
@@ -70,7 +80,7 @@ func (d *reader) everything() {
 			}
 		})
 	}
-	for _, a := range d.producer.ids {
+	for _, a := range messages {
 		work <- a
 	}
 	close(work)
@@ -91,6 +101,11 @@ func (d *reader) follow(a accepted, stop <-chan struct{}, limit time.Time, wait 
 		if err == nil && e.State != pending && e.State != processing {
 			if e.State != gone {
 				d.fetchTwice(a, e.Generation, stop)
+			}
+			if e.State == "FAILED" {
+				d.mu.Lock()
+				d.failed = append(d.failed, a)
+				d.mu.Unlock()
 			}
 			return
 		}
@@ -115,7 +130,7 @@ const (
 
 func (d *reader) status(a accepted, wait time.Duration) (history.Event, error) {
 	e := history.Event{Kind: history.State, Op: a.op, ID: a.id, From: d.log.Now()}
-	code, body, err := d.get(fmt.Sprintf("/api/v1/status/%s?wait=%.0fs", a.id, wait.Seconds()))
+	code, _, body, err := d.get(fmt.Sprintf("/api/v1/status/%s?wait=%.0fs", a.id, wait.Seconds()))
 	if err != nil {
 		return e, err
 	}
@@ -125,13 +140,14 @@ func (d *reader) status(a accepted, wait time.Duration) (history.Event, error) {
 			Status, Reason                   string
 			Generation, Attempts, Deliveries int
 			Revision                         uint64
-			StatusCode                       int `json:"status_code"`
+			StatusCode                       int  `json:"status_code"`
+			MayHaveRun                       bool `json:"may_have_run"`
 		}
 		if err := json.Unmarshal(body, &s); err != nil {
 			return e, err
 		}
 		e.State, e.Reason, e.Generation, e.Attempts, e.Deliveries = s.Status, s.Reason, s.Generation, s.Attempts, s.Deliveries
-		e.Revision, e.Status = s.Revision, s.StatusCode
+		e.Revision, e.Status, e.Ran = s.Revision, s.StatusCode, s.MayHaveRun
 	case http.StatusNotFound, http.StatusGone:
 		e.State, e.Error = gone, string(body)
 	default:
@@ -145,13 +161,11 @@ func (d *reader) status(a accepted, wait time.Duration) (history.Event, error) {
 func (d *reader) fetchTwice(a accepted, generation int, stop <-chan struct{}) {
 	for n := 0; n < 2; {
 		from := d.log.Now()
-		code, body, err := d.get("/api/v1/response/" + a.id + "/raw")
-		if err == nil && code == http.StatusServiceUnavailable && json.Valid(body) {
-			err = errors.New("refused") // the process is stopping
-		}
+		e, err := d.fetch(a)
 		if err == nil {
 			n++
-			d.log.Log(history.Event{Kind: history.Read, Op: a.op, ID: a.id, From: from, Status: code, Answer: digest(body), Generation: generation})
+			e.From, e.Generation = from, generation
+			d.log.Log(e)
 			continue
 		}
 		select {
@@ -162,12 +176,29 @@ func (d *reader) fetchTwice(a accepted, generation int, stop <-chan struct{}) {
 	}
 }
 
-func (d *reader) get(path string) (int, []byte, error) {
+// fetch reads a result once; of one that says that it is incomplete, the beginning.
+func (d *reader) fetch(a accepted) (history.Event, error) {
+	e := history.Event{Kind: history.Read, Op: a.op, ID: a.id}
+	path := "/api/v1/response/" + a.id + "/raw"
+	code, header, body, err := d.get(path)
+	if err == nil && code == http.StatusServiceUnavailable && json.Valid(body) {
+		err = errors.New("refused") // the process is stopping
+	}
+	var problem struct{ Type string }
+	if err == nil && code == http.StatusBadGateway && json.Unmarshal(body, &problem) == nil && strings.HasSuffix(problem.Type, ":truncated") {
+		e.Cut = true
+		code, header, body, err = d.get(path + "?partial=1")
+	}
+	e.Status, e.Answer, e.Fields = code, digest(body), fieldsDigest(header)
+	return e, err
+}
+
+func (d *reader) get(path string) (int, http.Header, []byte, error) {
 	response, err := d.client.Get("http://" + d.producer.ingress + path)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, nil, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	return response.StatusCode, body, err
+	return response.StatusCode, response.Header, body, err
 }

@@ -17,11 +17,18 @@ type request struct {
 	target string
 	key    string
 	body   []byte
+	fields http.Header // beside X-Op: those whose way is checked
 	poison bool
 	wrong  wrong
-	after  []time.Duration // further tries under the key, so long after the first
-	tried  int
-	once   sync.Once // the first 202 counts
+
+	submit   bool // in the envelope of the API
+	priority int
+	delay    time.Duration
+	cancel   time.Duration // after its 202, if cancels
+	cancels  bool
+	after    []time.Duration // further tries under the key, so long after the first
+	tried    int
+	once     sync.Once // the first 202 counts
 }
 
 // wrong says what makes a request one that must be refused: a closed set.
@@ -46,6 +53,7 @@ var methods = []string{http.MethodPost, http.MethodPost, http.MethodPost, http.M
 func (p *producer) draw(op int64, random *rand.Rand) *request {
 	q := &request{op: op, method: methods[random.IntN(len(methods))], body: p.noise.piece(random, size(random, p.big))}
 	q.target = fmt.Sprintf("/op/%d?a=%%2F&b=%d", op, random.IntN(1000))
+	q.fields = someFields(random)
 	switch random.IntN(300) {
 	case 0:
 		q.wrong = unknownTarget
@@ -59,7 +67,16 @@ func (p *producer) draw(op int64, random *rand.Rand) *request {
 			q.method, q.wrong, q.body = http.MethodPost, foreignKey, p.noise.piece(random, 32)
 		}
 	}
-	if q.wrong != notWrong || q.method == http.MethodGet || random.IntN(5) > 0 {
+	if q.wrong != notWrong {
+		return q
+	}
+	if q.method != http.MethodGet && random.IntN(6) == 0 {
+		q.wrap(p, random)
+	}
+	if random.IntN(60) == 0 {
+		q.cancels, q.cancel = true, time.Duration(random.IntN(1500))*time.Millisecond
+	}
+	if q.method == http.MethodGet || random.IntN(5) > 0 {
 		return q
 	}
 	q.key = fmt.Sprintf("key-%d", op)
@@ -74,7 +91,8 @@ func (p *producer) draw(op int64, random *rand.Rand) *request {
 
 // poisoned makes a request whose arrival kills the product.
 func (p *producer) poisoned(op int64, unsafe bool) *request {
-	q := &request{op: op, method: http.MethodPut, target: fmt.Sprintf("/op/%d", op), body: []byte("poison"), poison: true}
+	// The most urgent: what waits before it is of no interest here.
+	q := &request{op: op, method: http.MethodPut, target: fmt.Sprintf("/op/%d", op), body: []byte(`"poison"`), poison: true, submit: true, priority: 9}
 	if unsafe {
 		q.method = http.MethodPost
 	}
@@ -127,7 +145,8 @@ func (q *request) tries() int {
 // try sends a request once, logs how that ended, and reports whether it is worth another try.
 func (p *producer) try(q *request, n int) (again bool) {
 	p.log.Log(history.Event{Kind: history.Invoke, Op: q.op, Try: n, Method: q.method, Target: q.target, Key: q.key, Unsafe: q.unsafe(),
-		Poison: q.poison, Refuse: q.wrong != notWrong, Body: digest(q.body)})
+		Poison: q.poison, Refuse: q.wrong != notWrong, Body: digest(q.body), Via: q.via(), Priority: q.priority, Delay: int64(q.delay),
+		Fields: fieldsDigest(q.fields)})
 	a := p.send(q)
 	e := history.Event{Kind: a.kind, Op: q.op, Try: n, ID: a.id, Status: a.status}
 	if a.err != nil {

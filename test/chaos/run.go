@@ -86,6 +86,7 @@ func (r *run) all(o options) error {
 	}
 	fmt.Printf("%6.1fs  %d accepted; reading every result twice\n", time.Since(began).Seconds(), r.producer.accepted.Load())
 	r.reader.everything()
+	r.redrive()
 	r.finish()
 	fmt.Printf("%6.1fs  done\n", time.Since(began).Seconds())
 	return nil

@@ -14,6 +14,7 @@ import (
 
 // How the product is configured. The times are short so that a run is.
 const (
+	slots          = 128 // the endpoint takes its time, so that many calls are in flight on a small machine too
 	lease          = 3 * time.Second
 	attemptTimeout = 4 * time.Second
 	maxRetries     = 8
@@ -27,6 +28,7 @@ const (
 
 func configuration() map[string]string {
 	return map[string]string{
+		"WORKER__CONCURRENCY":                          fmt.Sprint(slots),
 		"WORKER__LEASE":                                lease.String(),
 		"WORKER__TIMEOUT_SECONDS":                      attemptTimeout.String(),
 		"WORKER__MAX_RETRIES":                          fmt.Sprint(maxRetries),
@@ -49,6 +51,7 @@ type scenario struct {
 	big      bool           // bodies and answers up to 8 MiB
 	faults   map[string]int // how often each is made
 	inFlight float64        // demanded on average
+	kinds    map[string]int // of requests, demanded
 	seed     uint64
 	settings map[string]string // beside configuration
 	disk     bool              // the data lie on a small file system of their own
@@ -58,12 +61,12 @@ type scenario struct {
 func (o *options) scenario(name string) (*scenario, error) {
 	switch name {
 	case "storm":
-		return &scenario{name: name, messages: o.messages, rate: o.rate, big: true, inFlight: 16, seed: o.seed, faults: map[string]int{
+		return &scenario{name: name, messages: o.messages, rate: o.rate, big: true, inFlight: 16, seed: o.seed, kinds: ofMany(o.messages), faults: map[string]int{
 			history.Kill: o.kills, history.Poison: 1 + maxCrashes, history.Stop: o.rounds, history.Term: o.rounds,
 			history.Refusing: o.rounds, history.Breaking: o.rounds, history.Hanging: o.rounds, history.Busy: o.rounds}}, nil
 	case "disk":
 		s := &scenario{name: name, messages: 300 * o.rounds, rate: 150, inFlight: 2, seed: o.seed + 1, disk: true,
-			faults:   map[string]int{history.Disk: o.rounds, history.Kill: 1},
+			faults:   map[string]int{history.Disk: o.rounds, history.Kill: 1}, // and one kill in each full disk
 			settings: map[string]string{"QUEUE__EMBEDDED__MIN_FREE": "32MiB"}}
 		if runtime.GOOS != "linux" || os.Geteuid() != 0 {
 			s.without = "a full disk needs a file system of its own, and only root may mount one, on Linux"
@@ -78,12 +81,19 @@ func (o *options) scenario(name string) (*scenario, error) {
 	return nil, fmt.Errorf("there is no run %q; known are storm, disk and small", name)
 }
 
+// ofMany is how many requests of each kind there have to be among so many.
+func ofMany(messages int) map[string]int {
+	return map[string]int{check.KindSubmit: messages / 20, check.KindUrgent: messages / 50, check.KindDelayed: messages / 100,
+		check.KindFields: messages / 2, check.KindCancelled: messages / 1000, check.KindRedriven: mostRedriven / 4}
+}
+
 // rules are what the run is judged by.
 func (s *scenario) rules(o options) check.Rules {
 	demand := check.Demand{Accepted: s.messages, Faults: maps.Clone(s.faults), InFlight: s.inFlight}
 	if s.faults[history.Term] > 0 {
 		demand.Late = 1
 	}
+	demand.Kinds = s.kinds
 	return check.Rules{Seed: o.seed, AttemptTimeout: attemptTimeout, MaxAttempts: maxRetries + 1, MaxCrashes: maxCrashes,
 		DiskRecovery: diskRecovery, Demand: demand}
 }

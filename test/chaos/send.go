@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -37,12 +38,16 @@ func (p *producer) send(q *request) answer {
 	case tooLarge:
 		return p.raw(q, maxRequest+1, true)
 	}
+	if q.submit {
+		return p.ask(q.enveloped(p.ingress))
+	}
 	r, err := http.NewRequest(q.method, "http://"+p.ingress+q.target, nil)
 	if err != nil {
 		panic(err) // of our own making
 	}
 	// Neither nil nor seekable, so that the transport never sends it twice by itself.
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(q.body)), int64(len(q.body))
+	maps.Copy(r.Header, q.fields)
 	r.Header.Set(opField, fmt.Sprint(q.op))
 	r.Header.Set("Prefer", "respond-async")
 	r.Header.Set("Content-Type", "application/octet-stream")
@@ -52,6 +57,11 @@ func (p *producer) send(q *request) answer {
 	if q.wrong == unknownTarget {
 		r.Header.Set("OpenHQM-Endpoint", "nowhere")
 	}
+	return p.ask(r)
+}
+
+// ask sends what was made and says what the answer means.
+func (p *producer) ask(r *http.Request) answer {
 	response, err := p.client.Do(r)
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {

@@ -57,7 +57,10 @@ func newServer(r *run, o options) (*server, error) {
 const readyWithin = 60 * time.Second
 
 // start begins a life and returns when it is ready.
-func (s *server) start() error {
+func (s *server) start() error { return s.startUntil("/readyz") }
+
+// startUntil begins a life and returns when a probe succeeds.
+func (s *server) startUntil(probe string) error {
 	_, ingressPort, _ := net.SplitHostPort(s.ingress)
 	_, adminPort, _ := net.SplitHostPort(s.admin)
 	cmd := exec.Command(s.binary, "serve", "--endpoint", "service")
@@ -81,7 +84,7 @@ func (s *server) start() error {
 	s.cmd, s.expected, s.ended, s.err = cmd, false, ended, nil
 	s.mu.Unlock()
 	go s.wait(cmd, ended)
-	return s.awaitReady(ended)
+	return s.await(probe, ended)
 }
 
 func (s *server) wait(cmd *exec.Cmd, ended chan struct{}) {
@@ -96,10 +99,10 @@ func (s *server) wait(cmd *exec.Cmd, ended chan struct{}) {
 	close(ended)
 }
 
-func (s *server) awaitReady(ended <-chan struct{}) error {
+func (s *server) await(probe string, ended <-chan struct{}) error {
 	client := &http.Client{Timeout: 5 * time.Second}
 	for limit := time.Now().Add(readyWithin); time.Now().Before(limit); {
-		if response, err := client.Get("http://" + s.admin + "/readyz"); err == nil {
+		if response, err := client.Get("http://" + s.admin + probe); err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
 				return nil

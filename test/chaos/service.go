@@ -79,7 +79,7 @@ func (s *service) cutSince(epoch int) bool {
 }
 
 // serviceTime is what a call takes on average.
-const serviceTime = 50 * time.Millisecond
+const serviceTime = 100 * time.Millisecond
 
 // ServeHTTP implements http.Handler.
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -89,7 +89,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	op, _ := strconv.ParseInt(r.Header.Get(opField), 10, 64) // 0 is nobody's
 	delivery, _ := strconv.Atoi(r.Header.Get("OpenHQM-Delivery"))
 	s.log.Log(history.Event{Kind: history.Arrive, Op: op, ID: r.Header.Get(idField), Call: call, Delivery: delivery, Method: r.Method,
-		Target: r.RequestURI, InFlight: int(flying)})
+		Target: r.RequestURI, InFlight: int(flying), Fields: fieldsDigest(r.Header)})
 	s.mu.Lock()
 	s.arrived[op]++
 	nth, epoch := s.arrived[op], s.epoch
@@ -115,7 +115,12 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	leave.Outcome, leave.Status = a.outcome, a.status
 	if a.outcome == history.Answered {
 		a.body = s.text(random, op, call, a.status)
-		leave.Answer = digest(a.body)
+		a.fields = someFields(random)
+		delete(a.fields, "Cookie")
+		leave.Answer, leave.Fields = digest(a.body), fieldsDigest(a.fields)
+		if len(a.body) > history.PrefixSize {
+			leave.Prefix = digest(a.body[:history.PrefixSize])
+		}
 	}
 	switch {
 	case s.cutSince(epoch):

@@ -2,6 +2,7 @@ package check
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/openhqm/openhqm/test/chaos/history"
 )
@@ -10,6 +11,7 @@ import (
 func (c *checker) arrivals(q *request) {
 	for i, k := range q.calls {
 		c.fidelity(q, k)
+		c.revived(q, k)
 		if i > 0 {
 			c.again(q, q.calls[i-1], k)
 		}
@@ -26,13 +28,31 @@ func (c *checker) fidelity(q *request, k *call) {
 	case k.arrive.Method != sent.Method || k.arrive.Target != sent.Target:
 		c.report.violate(&c.report.Corrupt, "request %d was %s %s and arrived as %s %s", q.op, sent.Method, sent.Target, k.arrive.Method,
 			k.arrive.Target)
+	case k.arrive.Fields != sent.Fields:
+		c.report.violate(&c.report.Corrupt, "request %d arrived with other header fields", q.op)
 	case k.leave.Body != "" && k.leave.Body != sent.Body:
 		c.report.violate(&c.report.Corrupt, "request %d arrived with another body", q.op)
 	}
 }
 
+// revived judges an arrival by what may not run yet, or not any more.
+func (c *checker) revived(q *request, k *call) {
+	if delay := q.invoke.Delay; delay > 0 && k.arrive.At < q.invoke.At+delay {
+		c.report.violate(&c.report.Early, "request %d arrived %v after it was sent, and is delayed by %v", q.op, time.Duration(k.arrive.At-q.invoke.At),
+			time.Duration(delay))
+	}
+	for _, e := range q.cancels {
+		if e.Status == http.StatusOK && e.State == "CANCELLED" && k.arrive.At > e.At {
+			c.report.violate(&c.report.Unexpected, "request %d was cancelled, and arrived as call %d after that", q.op, k.arrive.Call)
+		}
+	}
+}
+
 // again judges an arrival that is not the first of its request.
 func (c *checker) again(q *request, before, k *call) {
+	if q.redrivenBetween(before, k) {
+		return // a person decided
+	}
 	answered := before.leave.Outcome == history.Answered
 	status := before.leave.Status
 	same := k.arrive.Delivery == before.arrive.Delivery // not a delivery of its own: sent twice in one

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"time"
 
 	"github.com/openhqm/openhqm/test/chaos/history"
@@ -22,15 +23,17 @@ type Demand struct {
 	Faults   map[string]int // by kind
 	InFlight float64        // calls on average
 	Late     int            // accepted after a SIGTERM
+	Kinds    map[string]int // of requests, by the words of Report.Kinds
 }
 
 // Check judges the log of a run.
 func Check(events []history.Event, rules Rules) *Report {
 	c := &checker{rules: rules, requests: map[int64]*request{}, faults: readFaults(events),
-		report: &Report{Seed: rules.Seed, Ends: map[string]int{}, Faults: map[string]int{}}}
+		waited: map[bool][]int64{}, report: &Report{Seed: rules.Seed, Ends: map[string]int{}, Faults: map[string]int{}, Kinds: map[string]int{}}}
 	c.collect(events)
 	for _, op := range c.order {
 		q := c.requests[op]
+		c.kinds(q)
 		c.identity(q)
 		c.arrivals(q)
 		c.refusal(q)
@@ -39,6 +42,7 @@ func Check(events []history.Event, rules Rules) *Report {
 		c.states(q)
 	}
 	c.judgeFaults()
+	c.judgeDamage()
 	c.measure()
 	c.enough()
 	c.report.conclude()
@@ -50,10 +54,12 @@ type checker struct {
 	requests map[int64]*request
 	order    []int64 // of the requests, by their first try
 	faults   []*fault
-	calls    []*call // by their arrival
-	begun    int64   // the first try
-	ended    int64   // the last one
-	waits    []int64 // from faults to the next arrival of what they cut
+	calls    []*call          // by their arrival
+	begun    int64            // the first try
+	ended    int64            // the last one
+	waits    []int64          // from faults to the next arrival of what they cut
+	waited   map[bool][]int64 // from the 202 to the first arrival: the most urgent, and those that are not urgent at all
+	copies   damaged
 	report   *Report
 }
 
@@ -67,6 +73,30 @@ type request struct {
 	calls    []*call
 	statuses []history.Event
 	reads    []history.Event
+	cancels  []history.Event
+	redrives []history.Event // those that were done
+}
+
+// since returns the calls after a time.
+func (q *request) since(at int64) []*call {
+	i := slices.IndexFunc(q.calls, func(k *call) bool { return k.arrive.At >= at })
+	if i < 0 {
+		return nil
+	}
+	return q.calls[i:]
+}
+
+// redriven returns when the last generation began; 0 for the first one.
+func (q *request) redriven() int64 {
+	if len(q.redrives) == 0 {
+		return 0
+	}
+	return q.redrives[len(q.redrives)-1].From
+}
+
+// redrivenBetween reports whether a person put the request back between two calls.
+func (q *request) redrivenBetween(before, k *call) bool {
+	return slices.ContainsFunc(q.redrives, func(e history.Event) bool { return e.From > before.arrive.At && e.From <= k.arrive.At })
 }
 
 func (q *request) accepted() bool { return len(q.ok) > 0 }

@@ -1,11 +1,18 @@
 package check
 
-import "github.com/openhqm/openhqm/test/chaos/history"
+import (
+	"net/http"
+
+	"github.com/openhqm/openhqm/test/chaos/history"
+)
 
 // collect sorts the events by request.
 func (c *checker) collect(events []history.Event) {
 	open := map[int64]*call{}
 	for _, e := range events {
+		if e.Number > 0 && c.copies.collect(e) {
+			continue
+		}
 		q := c.requests[e.Op]
 		switch e.Kind {
 		case history.Invoke:
@@ -51,6 +58,12 @@ func (c *checker) collect(events []history.Event) {
 			q.failed++
 		case history.Unknown:
 			q.unknown++
+		case history.Cancel:
+			q.cancels = append(q.cancels, e)
+		case history.Redrive:
+			if e.Status == http.StatusOK {
+				q.redrives = append(q.redrives, e)
+			}
 		case history.State:
 			q.statuses = append(q.statuses, e)
 		case history.Read:

@@ -12,6 +12,7 @@ import (
 
 // measure takes the times and the average number of calls.
 func (c *checker) measure() {
+	c.urgency()
 	slices.Sort(c.waits)
 	c.report.RedeliveryP50, c.report.RedeliveryP99 = quantile(c.waits, 0.50), quantile(c.waits, 0.99)
 	var recoveries []int64
@@ -99,6 +100,9 @@ func (c *checker) enough() {
 	want(float64(r.Accepted), float64(d.Accepted), "accepted requests")
 	for _, kind := range slices.Sorted(maps.Keys(d.Faults)) {
 		want(float64(r.Faults[kind]), float64(d.Faults[kind]), "faults of the kind "+kind)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(d.Kinds)) {
+		want(float64(r.Kinds[kind]), float64(d.Kinds[kind]), kind)
 	}
 	want(r.InFlight, d.InFlight, "calls in flight on average")
 	want(float64(r.Late), float64(d.Late), "requests accepted after a SIGTERM")

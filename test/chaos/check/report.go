@@ -31,10 +31,13 @@ type Report struct {
 	DuplicatesWithoutFault int `json:"duplicates_without_fault"`
 	BeyondInFlight         int `json:"beyond_in_flight"`
 	Unclean                int `json:"unclean"`
+	Early                  int `json:"early"`
+	Unnoticed              int `json:"unnoticed"`
 
 	Refused              int            `json:"refused"` // requests that were refused for good
 	Unknown              int            `json:"unknown"` // requests of which the producer knows nothing
 	Ends                 map[string]int `json:"ends"`    // accepted requests by terminal state and reason
+	Kinds                map[string]int `json:"kinds"`   // requests and results by what is special about them
 	DuplicatesAtFaults   int            `json:"duplicates_at_faults"`
 	DuplicatesByEndpoint int            `json:"duplicates_by_endpoint"` // second arrivals that its answers asked for
 	Late                 int            `json:"late"`                   // accepted after a SIGTERM
@@ -46,6 +49,9 @@ type Report struct {
 	RedeliveryP99 float64 `json:"redelivery_p99_ms"`
 	RecoveryP50   float64 `json:"recovery_p50_ms"` // from the end of a fault to the next arrival
 	RecoveryMax   float64 `json:"recovery_max_ms"`
+
+	UrgentP50 float64 `json:"urgent_p50_ms"` // from the 202 to the first arrival, of priority 9
+	NormalP50 float64 `json:"normal_p50_ms"` // of priority 0
 
 	Missing    []string `json:"missing,omitempty"`
 	Violations []string `json:"violations,omitempty"` // the first maxViolations of them, in words
@@ -68,7 +74,7 @@ func (r *Report) figures() []figure {
 		{"lost", r.Lost}, {"unexpected", r.Unexpected}, {"corrupt", r.Corrupt}, {"changed", r.Changed}, {"stale writes", r.Stale},
 		{"backwards", r.Backwards}, {"refused but executed", r.RefusedButExecuted}, {"unsafe twice", r.UnsafeTwice},
 		{"duplicates without a fault", r.DuplicatesWithoutFault}, {"duplicates beyond the calls in flight", r.BeyondInFlight},
-		{"unclean", r.Unclean},
+		{"unclean", r.Unclean}, {"before their time", r.Early}, {"damage that nobody said", r.Unnoticed},
 	}
 }
 
@@ -111,6 +117,8 @@ func (r *Report) Table(w io.Writer) error {
 	row("repeats that the endpoint asked for", r.DuplicatesByEndpoint)
 	row("time to redelivery p50, p99", fmt.Sprintf("%.0f ms, %.0f ms", r.RedeliveryP50, r.RedeliveryP99))
 	row("recovery p50, max", fmt.Sprintf("%.0f ms, %.0f ms", r.RecoveryP50, r.RecoveryMax))
+	row("kinds", counts(r.Kinds))
+	row("wait for the first call p50, of priority 9 and 0", fmt.Sprintf("%.0f ms, %.0f ms", r.UrgentP50, r.NormalP50))
 	for _, m := range r.Missing {
 		row("not enough happened", m)
 	}

@@ -32,8 +32,9 @@ func (c *checker) end(q *request) {
 // unexplained says why an end does not follow from what happened; "" if it does.
 func (c *checker) unexplained(q *request, last history.Event) string {
 	var final *call
-	if n := len(q.calls); n > 0 {
-		final = q.calls[n-1]
+	calls := q.since(q.redriven())
+	if n := len(calls); n > 0 {
+		final = calls[n-1]
 	}
 	switch {
 	case last.State == "COMPLETED":
@@ -42,6 +43,11 @@ func (c *checker) unexplained(q *request, last history.Event) string {
 		}
 		if asks(last.Status) {
 			return "its answer is not a result"
+		}
+		return ""
+	case last.State == "CANCELLED" && len(q.cancels) > 0:
+		if !last.Ran && len(q.calls) > 0 {
+			return "it was cancelled as one that cannot have run, and it arrived"
 		}
 		return ""
 	case last.State != "FAILED":
@@ -60,7 +66,7 @@ func (c *checker) unexplained(q *request, last history.Event) string {
 			return "its last answer was no 500 to a request that may not be repeated"
 		}
 	case "attempts_exhausted":
-		if len(q.calls) < c.rules.MaxAttempts && !c.refusedDuring(q, last) {
+		if len(calls) < c.rules.MaxAttempts && !c.refusedDuring(q, last) {
 			return "it arrived less often than it has attempts"
 		}
 	case "poison":
@@ -109,7 +115,7 @@ func (c *checker) refusedDuring(q *request, last history.Event) bool {
 // under way.
 func (c *checker) crashes(q *request) (n int) {
 	for _, f := range c.faults {
-		if f.excuses && f.event.At >= q.invoke.At {
+		if f.excuses && f.event.At >= max(q.invoke.At, q.redriven()) {
 			n++
 		}
 	}
@@ -148,18 +154,38 @@ func (c *checker) results(q *request) {
 	}
 }
 
+// noRoom reports whether the disk was full while the call was under way.
+func (c *checker) noRoom(k *call) bool {
+	for _, f := range c.faults {
+		if f.event.Fault == history.Disk && k.overlaps(f.event.At-settleWithin, f.over) {
+			return true
+		}
+	}
+	return false
+}
+
 // origin finds the call whose answer a result is.
 func (c *checker) origin(q *request, result history.Event) {
 	newest := 0
 	var source *call
-	for _, k := range q.calls {
+	for _, k := range q.since(q.redriven()) {
 		newest = max(newest, k.arrive.Delivery)
 		whole := k.leave.Outcome == history.Answered || k.leave.Outcome == history.Cut // cut: perhaps after its last byte
-		if whole && k.leave.Answer == result.Answer && k.leave.Status == result.Status {
+		answer := k.leave.Answer
+		if result.Cut {
+			answer = k.leave.Prefix
+		}
+		if whole && answer == result.Answer && k.leave.Status == result.Status {
 			source = k
 		}
 	}
 	switch {
+	case source != nil && source.leave.Fields != result.Fields:
+		c.report.violate(&c.report.Corrupt, "request %d (id %s): its result has other header fields than the answer", q.op, result.ID)
+	case source != nil && result.Cut && !c.noRoom(source):
+		c.report.violate(&c.report.Corrupt, "request %d (id %s): only the beginning of its answer was kept, and the disk was not full", q.op, result.ID)
+	case source != nil && result.Cut:
+		c.report.Kinds[KindCut]++
 	case source == nil:
 		c.report.violate(&c.report.Corrupt, "request %d (id %s): its result %d %s is no answer of the endpoint, where it arrived %d times", q.op,
 			result.ID, result.Status, result.Answer, len(q.calls))

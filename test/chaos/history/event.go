@@ -20,6 +20,13 @@ const (
 	State Kind = "state"
 	Read  Kind = "read"
 
+	// The producer again: a cancellation is asked for (Status 0), or was answered. The operator: a dead letter was put back.
+	Cancel  Kind = "cancel"
+	Redrive Kind = "redrive"
+
+	// The product said something of damage to its data, in the run or at the start that Outcome names.
+	Said Kind = "said"
+
 	// Who makes the faults: one begins, one is over, and what the product said of itself at an end.
 	Fault   Kind = "fault"
 	Over    Kind = "over"
@@ -44,11 +51,19 @@ const (
 	Disk     = "disk"     // the disk is full
 	Memory   = "memory"   // a limit of memory and CPU; no excuse for anything
 	Pause    = "pause"    // the machine stood still; not of our making
+	Sync     = "sync"     // fsync and fdatasync fail
+	Damage   = "damage"   // a file of the stopped product was damaged; Error says which and how
 	Refusing = "refusing" // the endpoint is down
 	Breaking = "breaking" // the endpoint cuts every connection
 	Hanging  = "hanging"  // the endpoint answers nothing
 	Busy     = "busy"     // the endpoint answers 503 and 429 with Retry-After
 )
+
+// Submit is the Via of requests in the envelope of the API.
+const Submit = "submit"
+
+// PrefixSize is how much of a cut answer is kept at least.
+const PrefixSize = 64 << 10
 
 // Event is one line of the log. Which members it has depends on its kind.
 type Event struct {
@@ -66,6 +81,14 @@ type Event struct {
 	Poison bool   `json:"poison,omitempty"` // its arrival kills the product
 	Refuse bool   `json:"refuse,omitempty"` // must not be accepted
 
+	Via      string `json:"via,omitempty"`      // Submit: in the envelope of the API; empty: captured
+	Priority int    `json:"priority,omitempty"` // 0 to 9
+	Delay    int64  `json:"delay,omitempty"`    // nanoseconds for which it must not arrive
+
+	// Fields is the digest of the header fields that have to arrive as they were sent: those of the request (Invoke, Arrive)
+	// or of the answer (Leave, Read).
+	Fields string `json:"fields,omitempty"`
+
 	// Body is the digest of the request's body: of what was sent (Invoke), of what arrived (Leave; empty if not whole).
 	Body string `json:"body,omitempty"`
 
@@ -79,6 +102,9 @@ type Event struct {
 	// the answer's body.
 	Status int    `json:"status,omitempty"`
 	Answer string `json:"answer,omitempty"`
+	// Prefix is the digest of the first PrefixSize bytes of an answer (Leave). Cut: what was read is only a beginning, and says so.
+	Prefix string `json:"prefix,omitempty"`
+	Cut    bool   `json:"cut,omitempty"`
 
 	// State and Read. From is when it was asked, At when the answer was there.
 	From       int64  `json:"from,omitempty"`
@@ -88,9 +114,10 @@ type Event struct {
 	Deliveries int    `json:"deliveries,omitempty"`
 	Attempts   int    `json:"attempts,omitempty"`
 	Revision   uint64 `json:"revision,omitempty"`
+	Ran        bool   `json:"ran,omitempty"` // CANCELLED: the endpoint may have been reached
 
 	// Fault, Over and Verdict
 	Fault  string `json:"fault,omitempty"`
-	Number int    `json:"number,omitempty"` // joins an Over to its Fault
+	Number int    `json:"number,omitempty"` // joins an Over to its Fault; of State, Read and Said: they are of the damaged copy of that Fault
 	Error  string `json:"error,omitempty"`  // also of Fail and Unknown, for people; of Verdict: empty is good
 }
