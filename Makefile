@@ -76,8 +76,12 @@ chaos: ## drive the binary from outside through kills, stops, outages and full d
 	cd test/chaos && $(GO) run . $(CHAOS)
 
 .PHONY: chaos-full
-chaos-full: ## the same with 100,000 messages and 50 kills
-	$(MAKE) --no-print-directory chaos CHAOS=
+chaos-full: ## the same with 100,000 messages and 50 kills, its results kept for the report
+	$(MAKE) --no-print-directory chaos CHAOS="-results results"
+
+.PHONY: chaos-report
+chaos-report: ## write docs/reliability-report.md from the kept results of chaos runs
+	cd test/chaos && $(GO) run . -report ../../docs/reliability-report.md
 
 .PHONY: fuzz
 fuzz: ## feed every fuzz target for FUZZTIME=1m each; FUZZ=Config for those whose name has it; a finding stays as a seed in testdata/fuzz

@@ -12,10 +12,17 @@
 //
 //   - storm: kill -9 at random, messages whose arrival kills the process, SIGSTOP for longer than a lease, SIGTERM while
 //     requests still come in, and outages of the endpoint in four forms, in an order drawn from the seed.
-//   - disk: the disk under the store fills up and empties again; needs root, for a small tmpfs.
+//   - disk: the disk under the store fills up, the process is killed and started on it, and space comes back; needs root, for
+//     a small tmpfs.
 //   - small: the process has little memory and CPU, is killed and told to stop; needs root, for its cgroup.
+//   - sync: fsync and fdatasync fail from one moment on; needs strace.
+//   - damage: one file of a copy of the stopped directory is damaged, and everything is read again.
 //
-// A run ends with the status and two fetches of every accepted message, a SIGTERM, and `openhqm store check`.
+// The producer captures requests and submits envelopes, with header fields, keys, priorities and delays, and cancels some. A
+// run ends with the status and two fetches of every accepted message, redrives of dead letters, a SIGTERM, and `openhqm store
+// check`. What cannot run here is said, and does not make the call fail.
+//
+// With -results DIR the results are kept, and with -report FILE a report is written from all that were kept.
 //
 // # Not here
 //

@@ -76,6 +76,10 @@ func (r *run) makeFault(kind string) error {
 		return r.suspend()
 	case history.Term:
 		return r.term()
+	case history.Sync:
+		return r.failSyncs()
+	case history.Damage:
+		return r.keepOlder()
 	case history.Disk:
 		return r.fillDisk()
 	case history.Refusing:

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/openhqm/openhqm/test/chaos/check"
 )
@@ -18,12 +19,13 @@ type options struct {
 	rate                    float64
 	seed                    uint64
 	binary, dir, runs       string
+	results                 string
 	keep                    bool
 }
 
 func main() {
 	var o options
-	var judge string
+	var judge, report string
 	flag.IntVar(&o.messages, "messages", 100_000, "accepted requests of the storm")
 	flag.IntVar(&o.kills, "kills", 50, "kill -9 of the storm, at random")
 	flag.IntVar(&o.rounds, "rounds", 3, "times each other kind of fault is made")
@@ -31,8 +33,10 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", 0, "seed of everything that is drawn (0: a new one)")
 	flag.StringVar(&o.binary, "binary", "", "the product (empty: it is built)")
 	flag.StringVar(&o.dir, "dir", "", "directory of logs and data (empty: a new one, removed after valid runs)")
-	flag.StringVar(&o.runs, "runs", "storm,disk,small", "which runs to make")
+	flag.StringVar(&o.runs, "runs", "storm,disk,small,sync,damage", "which runs to make")
 	flag.BoolVar(&o.keep, "keep", false, "keep logs and data of valid runs too")
+	flag.StringVar(&o.results, "results", "", "directory in which the results are kept (empty: nowhere)")
+	flag.StringVar(&report, "report", "", "write the report of all kept results into this file, and do nothing else")
 	flag.StringVar(&judge, "judge", "", "judge this log of a run of the same options again, and do nothing else")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -40,6 +44,15 @@ func main() {
 	}
 	if judge != "" {
 		again(judge, o)
+		return
+	}
+	if report != "" {
+		if o.results == "" {
+			o.results = "results"
+		}
+		if err := writeReport(report, o.results); err != nil {
+			fail(err)
+		}
 		return
 	}
 	valid, err := chaos(o)
@@ -74,15 +87,26 @@ func chaos(o options) (valid bool, err error) {
 			return false, err
 		}
 	}
+	if o.binary, err = filepath.Abs(o.binary); err != nil {
+		return false, err
+	}
 	fmt.Printf("seed %d\n", o.seed)
 	valid = true
+	var results []*result
 	for _, name := range strings.Split(o.runs, ",") {
 		s, err := o.scenario(name)
 		if err != nil {
 			return false, err
 		}
+		began := time.Now()
 		if s.without != "" {
 			fmt.Printf("\n== %s is LEFT OUT: %s\n", name, s.without)
+			r, err := o.result(name, began)
+			if err != nil {
+				return false, err
+			}
+			r.LeftOut = s.without
+			results = append(results, r)
 			continue
 		}
 		fmt.Printf("\n== %s\n", name)
@@ -94,6 +118,17 @@ func chaos(o options) (valid bool, err error) {
 			return false, err
 		}
 		valid = valid && report.Valid
+		r, err := o.result(name, began)
+		if err != nil {
+			return false, err
+		}
+		r.Report = report
+		results = append(results, r)
+	}
+	if o.results != "" {
+		if err := keepResults(o.results, o.seed, results); err != nil {
+			return false, err
+		}
 	}
 	if valid && !o.keep {
 		return true, os.RemoveAll(o.dir)
@@ -111,7 +146,12 @@ func show(report *check.Report) error {
 
 // build builds the product of the repository that this module lies in.
 func build(binary string) error {
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "./cmd/openhqm")
+	flags := []string{"build", "-buildvcs=false"}
+	describe := exec.Command("git", "describe", "--tags", "--always", "--dirty")
+	if version, err := describe.Output(); err == nil {
+		flags = append(flags, "-ldflags", "-X github.com/openhqm/openhqm/internal/cli.version="+strings.TrimSpace(string(version)))
+	}
+	cmd := exec.Command("go", append(flags, "-o", binary, "./cmd/openhqm")...)
 	cmd.Dir = filepath.Join("..", "..")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)

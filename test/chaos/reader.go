@@ -129,6 +129,15 @@ const (
 )
 
 func (d *reader) status(a accepted, wait time.Duration) (history.Event, error) {
+	e, err := d.ask(a, wait)
+	if err == nil {
+		d.log.Log(e)
+	}
+	return e, err
+}
+
+// ask asks for a status, and logs nothing.
+func (d *reader) ask(a accepted, wait time.Duration) (history.Event, error) {
 	e := history.Event{Kind: history.State, Op: a.op, ID: a.id, From: d.log.Now()}
 	code, _, body, err := d.get(fmt.Sprintf("/api/v1/status/%s?wait=%.0fs", a.id, wait.Seconds()))
 	if err != nil {
@@ -153,7 +162,7 @@ func (d *reader) status(a accepted, wait time.Duration) (history.Event, error) {
 	default:
 		return e, fmt.Errorf("status: %d", code)
 	}
-	d.log.Log(e)
+	e.At = d.log.Now()
 	return e, nil
 }
 

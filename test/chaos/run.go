@@ -23,6 +23,8 @@ type run struct {
 	random   *rand.Rand // of the faults alone
 	place    string     // where the data lie
 	poisons  int        // how many were made
+	syncs    int        // how often fsyncs were made to fail
+	older    string     // a copy of the data at an earlier time
 }
 
 // run makes the run and judges it.
@@ -88,6 +90,11 @@ func (r *run) all(o options) error {
 	r.reader.everything()
 	r.redrive()
 	r.finish()
+	if r.damages > 0 {
+		if err := r.damageCopies(); err != nil {
+			return err
+		}
+	}
 	fmt.Printf("%6.1fs  done\n", time.Since(began).Seconds())
 	return nil
 }

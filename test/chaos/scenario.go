@@ -54,6 +54,7 @@ type scenario struct {
 	kinds    map[string]int // of requests, demanded
 	seed     uint64
 	settings map[string]string // beside configuration
+	damages  int               // copies of the data that are damaged in the end
 	disk     bool              // the data lie on a small file system of their own
 	limits   bool              // the process has little memory and CPU
 }
@@ -72,13 +73,19 @@ func (o *options) scenario(name string) (*scenario, error) {
 			s.without = "a full disk needs a file system of its own, and only root may mount one, on Linux"
 		}
 		return s, nil
+	case "sync":
+		return &scenario{name: name, messages: 150 * o.rounds, rate: 80, inFlight: 2, seed: o.seed + 3,
+			faults: map[string]int{history.Sync: o.rounds}, without: straceMissing()}, nil
+	case "damage":
+		return &scenario{name: name, messages: 150, rate: 80, inFlight: 2, seed: o.seed + 4, damages: 8 * o.rounds,
+			faults: map[string]int{history.Damage: 8 * o.rounds}}, nil
 	case "small":
 		s := &scenario{name: name, messages: 200 * o.rounds, rate: 40, inFlight: 1, seed: o.seed + 2, limits: true,
 			faults: map[string]int{history.Kill: o.rounds, history.Term: 1, history.Memory: 1}}
 		s.without = cgroupMissing()
 		return s, nil
 	}
-	return nil, fmt.Errorf("there is no run %q; known are storm, disk and small", name)
+	return nil, fmt.Errorf("there is no run %q; known are storm, disk, small, sync and damage", name)
 }
 
 // ofMany is how many requests of each kind there have to be among so many.
@@ -103,13 +110,16 @@ func (s *scenario) rules(o options) check.Rules {
 func (s *scenario) plan(random *rand.Rand) []string {
 	var plan []string
 	for _, kind := range []string{history.Kill, history.Stop, history.Term, history.Refusing, history.Breaking, history.Hanging, history.Busy,
-		history.Disk} {
+		history.Disk, history.Sync} {
 		for range s.faults[kind] {
 			plan = append(plan, kind)
 		}
 	}
 	if s.faults[history.Poison] > 0 {
 		plan = append(plan, history.Poison, history.Poison)
+	}
+	if s.damages > 0 {
+		plan = append(plan, history.Damage) // the time from which stale files are
 	}
 	random.Shuffle(len(plan), func(i, j int) { plan[i], plan[j] = plan[j], plan[i] })
 	return plan

@@ -34,11 +34,7 @@ func newServer(r *run, o options) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	binary, err := filepath.Abs(o.binary)
-	if err != nil {
-		return nil, err
-	}
-	s := &server{binary: binary, data: filepath.Join(r.place, "data"), endpoint: r.service.address, settings: configuration(), out: out}
+	s := &server{binary: o.binary, data: filepath.Join(r.place, "data"), endpoint: r.service.address, settings: configuration(), out: out}
 	maps.Copy(s.settings, r.settings)
 	s.died = func(err error) { r.verdict("the process ended by itself", fmt.Errorf("%v; see %s", err, out.Name())) }
 	if r.limits {
@@ -158,6 +154,20 @@ func (s *server) terminate() error {
 		return fmt.Errorf("after SIGTERM: %w", s.err)
 	}
 	return nil
+}
+
+// pid is that of the life.
+func (s *server) pid() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cmd.Process.Pid
+}
+
+// exit says how the last life ended; nil: well.
+func (s *server) exit() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
 }
 
 // running reports whether a life has not ended.

@@ -114,6 +114,58 @@ func TestCheckFlagsEveryKindOfFault(t *testing.T) {
 			invoke(1, 1, "PUT"), accept(2, 1), arrive(3, 1, 1, 1, "PUT"), leave(50, 1, 200),
 			begin(900, 1, history.Kill), over(1400, 1, history.Kill),
 			arrive(1500, 1, 2, 2, "PUT"), leave(1550, 2, 200)}, ended(1600, 1, 2))},
+		{"a field that arrived changed", "corrupt", func() story {
+			s := good(1, "PUT")
+			s[2].Fields = "other"
+			return s
+		}()},
+		{"a result with other fields than the answer", "corrupt", func() story {
+			s := good(1, "PUT")
+			s[3].Fields = "those"
+			return s
+		}()},
+		{"a cut answer although the disk was not full", "corrupt", cutStory(false)},
+		{"a delayed request that arrived at once", "before their time", func() story {
+			s := good(1, "PUT")
+			s[0].Delay = int64(time.Second)
+			return s
+		}()},
+		{"a cancellation that nobody asked for", "unexpected", story{
+			invoke(1, 1, "PUT"), accept(2, 1), status(60, 1, "CANCELLED", "", 3)}},
+		{"a message cancelled as one that cannot have run, which arrived", "unexpected", story{
+			invoke(1, 1, "PUT"), accept(2, 1), arrive(3, 1, 1, 1, "PUT"), left(50, 1, history.Cut), cancel(40, 1, 0, ""), status(60, 1, "CANCELLED", "", 3)}},
+		{"a message that arrived after it was cancelled", "unexpected", story{
+			invoke(1, 1, "PUT"), accept(2, 1), cancel(3, 1, 0, ""), cancel(4, 1, 200, "CANCELLED"), arrive(90, 1, 1, 1, "PUT"), left(95, 1, history.Cut),
+			func() history.Event { e := status(99, 1, "CANCELLED", "", 3); e.Ran = true; return e }()}},
+		{"an arrival again that no redrive explains", "unsafe twice", join(redriven(), story{
+			arrive(460, 1, 3, 2, "POST"), leave(470, 3, 200)})},
+		{"a result of the generation before", "corrupt", func() story {
+			s := redriven()
+			for i := range s {
+				if s[i].Kind == history.Read && s[i].Generation == 1 {
+					s[i].Answer = answer(1)
+				}
+			}
+			return s
+		}()},
+		{"urgent requests that waited longer than the others", "unexpected", func() (s story) {
+			for op := int64(1); op <= 2*enoughUrgent; op++ {
+				one := good(op, "PUT")
+				if op%2 == 0 {
+					one[0].Priority = 9
+					one[2].At += 500 * int64(time.Millisecond)
+					one[3].At += 500 * int64(time.Millisecond)
+				}
+				s = append(s, one...)
+			}
+			return s
+		}()},
+		{"a request that was accepted after fsync had failed", "unexpected", join(good(1, "PUT"), story{
+			begin(100, 1, history.Sync), invoke(110, 2, "PUT"), accept(120, 2), over(500, 1, history.Sync),
+			arrive(600, 2, 2, 1, "PUT"), leave(650, 2, 200)}, ended(700, 2, 2))},
+		{"damage that changed a result", "corrupt", join(good(1, "PUT"), besideDamage(history.Event{Status: 200, Answer: "other"}, "COMPLETED"))},
+		{"a message that is gone by damage nobody said", "damage that nobody said",
+			join(good(1, "PUT"), besideDamage(history.Event{Status: 404, Answer: "problem"}, "GONE"))},
 		{"a process that did not end well", "unclean", join(good(1, "PUT"), story{
 			at(100, history.Event{Kind: history.Verdict, Error: "after SIGTERM: exit status 2"})})},
 		{"a full disk that was not got over in time", "unclean", join(good(1, "PUT"), story{
@@ -159,6 +211,16 @@ func TestCheckAllowsWhatFaultsExplain(t *testing.T) {
 		{"a call cut by a lost lease", join(story{
 			invoke(1, 1, "PUT"), accept(2, 1), arrive(3, 1, 1, 1, "PUT"), begin(10, 1, history.Stop), leave(60, 1, 200),
 			over(5000, 1, history.Stop), arrive(5200, 1, 2, 2, "PUT"), leave(5250, 2, 200)}, ended(5300, 1, 2))},
+		{"an answer that a full disk cut", cutStory(true)},
+		{"a dead letter that was put back", redriven()},
+		{"a message that was cancelled in time", story{
+			invoke(1, 1, "PUT"), accept(2, 1), cancel(3, 1, 0, ""), cancel(4, 1, 200, "CANCELLED"), status(60, 1, "CANCELLED", "", 3)}},
+		{"damage that shows as an error of who reads it", join(good(1, "PUT"), besideDamage(history.Event{Status: 500, Answer: "problem"}, "COMPLETED"))},
+		{"damage after which the product does not start", join(good(1, "PUT"), story{
+			begin(100, 1, history.Damage), at(110, history.Event{Kind: history.Said, Number: 1, Outcome: Refused, Error: "corrupt data in x"})})},
+		{"damage that was said and took a message away", join(good(1, "PUT"), story{
+			begin(100, 1, history.Damage), at(110, history.Event{Kind: history.Said, Number: 1, Outcome: "check", Error: "corrupt data in x"})},
+			besideDamage(history.Event{Status: 404, Answer: "problem"}, "GONE")[1:])},
 		{"a refusal", story{invoke(1, 1, "PUT"), at(2, history.Event{Kind: history.Fail, Op: 1, Try: 1, Status: 404})}},
 		{"a refusal and then a 202 under the same key", join(story{
 			invoke(1, 1, "POST"), at(2, history.Event{Kind: history.Fail, Op: 1, Try: 1}), at(3, invoke(0, 1, "POST")), accept(4, 1),

@@ -52,7 +52,7 @@ func readFaults(events []history.Event) []*fault {
 func (f *fault) window() {
 	f.from, f.to = f.event.At-settleWithin, f.event.At
 	switch f.event.Fault {
-	case history.Kill, history.Poison:
+	case history.Kill, history.Poison, history.Sync:
 		f.excuses = true
 		f.until(onTheWire)
 	case history.Stop, history.Pause:
@@ -82,6 +82,9 @@ func (c *checker) cutBy(k *call) *fault {
 func (c *checker) judgeFaults() {
 	for _, f := range c.faults {
 		c.report.Faults[f.event.Fault]++
+		if f.event.Fault == history.Sync {
+			c.acknowledged(f)
+		}
 		if f.duplicates == 0 {
 			continue
 		}
@@ -94,6 +97,19 @@ func (c *checker) judgeFaults() {
 		if f.duplicates > flying {
 			c.report.violate(&c.report.BeyondInFlight, "%s %d: %d duplicates, with %d calls in flight", f.event.Fault, f.event.Number,
 				f.duplicates, flying)
+		}
+	}
+}
+
+// acknowledged: what was sent after an fsync had failed must not have been accepted, because nothing can be made durable any
+// more (R11). A repeat under a key may be told of its first.
+func (c *checker) acknowledged(f *fault) {
+	for _, op := range c.order {
+		q := c.requests[op]
+		for _, e := range q.ok {
+			if e.Try == 1 && q.invoke.Key == "" && q.invoke.At > f.event.At && e.At < f.over {
+				c.report.violate(&c.report.Unexpected, "request %d was sent after fsync had failed (sync %d), and accepted", q.op, f.event.Number)
+			}
 		}
 	}
 }

@@ -78,6 +78,24 @@ func (r *Report) figures() []figure {
 	}
 }
 
+// Zeros returns the names of the counts that must be 0.
+func Zeros() (names []string) {
+	for _, f := range (&Report{}).figures() {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// Zero returns one of them by its name; -1 if there is none of the name.
+func (r *Report) Zero(name string) int {
+	for _, f := range r.figures() {
+		if f.name == name {
+			return f.count
+		}
+	}
+	return -1
+}
+
 type figure struct {
 	name  string
 	count int

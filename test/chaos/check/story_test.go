@@ -74,3 +74,38 @@ func good(op int64, method string) story {
 func ended(ms, op, call int64) story {
 	return story{status(ms, op, "COMPLETED", "", 9), read(ms+1, op, 200, answer(call)), read(ms+2, op, 200, answer(call))}
 }
+
+func cancel(ms, op int64, status int, state string) history.Event {
+	return at(ms, history.Event{Kind: history.Cancel, Op: op, ID: id(op), Status: status, State: state})
+}
+
+// redriven is a dead letter that a person put back, and that was answered then.
+func redriven() story {
+	back := at(300, history.Event{Kind: history.Redrive, Op: 1, ID: id(1), Status: 200, From: 290 * int64(time.Millisecond)})
+	end, first, second := status(500, 1, "COMPLETED", "", 9), read(501, 1, 200, answer(2)), read(502, 1, 200, answer(2))
+	end.Generation, first.Generation, second.Generation = 1, 1, 1
+	return story{invoke(1, 1, "POST"), accept(2, 1), arrive(3, 1, 1, 1, "POST"), left(50, 1, history.Half),
+		status(60, 1, "FAILED", "unknown_outcome", 3), read(61, 1, 504, "p"), read(62, 1, 504, "p"), back,
+		arrive(310, 1, 2, 2, "POST"), leave(350, 2, 200), end, first, second}
+}
+
+// cutStory is a request of whose answer only the beginning was kept, while the disk was full or not.
+func cutStory(full bool) story {
+	whole := leave(50, 1, 200)
+	whole.Prefix = "beginning"
+	first, second := read(61, 1, 200, "beginning"), read(62, 1, 200, "beginning")
+	first.Cut, second.Cut = true, true
+	s := story{invoke(1, 1, "PUT"), accept(2, 1), arrive(3, 1, 1, 1, "PUT"), whole, status(60, 1, "COMPLETED", "", 3), first, second}
+	if full {
+		s = append(s, begin(40, 1, history.Disk), over(55, 1, history.Disk))
+	}
+	return s
+}
+
+// besideDamage is what a damaged copy tells of request 1.
+func besideDamage(e history.Event, state string) story {
+	e.Kind, e.Op, e.ID, e.Number = history.Read, 1, id(1), 1
+	s := status(110, 1, state, "", 3)
+	s.Number = 1
+	return story{begin(100, 1, history.Damage), s, at(120, e)}
+}
