@@ -198,6 +198,16 @@ func (s *Store) noSpace(err error) error {
 	return err
 }
 
+// notSynced judges a failed sync of a body. Where it is not for want of room, the disk fails, and nothing is acknowledged any
+// more (R11): after an fsync that failed once, the next one may succeed without having written anything.
+func (s *Store) notSynced(err error) error {
+	err = s.noSpace(err)
+	if !errors.Is(err, queue.ErrFull) {
+		s.breakDown(fmt.Errorf("sync body: %w", err))
+	}
+	return err
+}
+
 type bodyWriter struct {
 	s      *Store
 	file   vfs.File // writes to plain
@@ -255,7 +265,7 @@ func (w *bodyWriter) Commit() (queue.Body, error) {
 	}
 	if w.err == nil {
 		if err := w.file.Sync(); err != nil {
-			w.err = fmt.Errorf("sync body: %w", w.s.noSpace(err))
+			w.err = fmt.Errorf("sync body: %w", w.s.notSynced(err))
 		}
 	}
 	if w.err != nil {
@@ -267,11 +277,15 @@ func (w *bodyWriter) Commit() (queue.Body, error) {
 	ref := w.name + "-" + strconv.FormatInt(w.size, 10)
 	err := b.fs.Rename(b.path(w.name), b.path(ref))
 	if err == nil {
-		err = syncDir(b.fs, b.dir)
+		if err = syncDir(b.fs, b.dir); err != nil {
+			err = w.s.notSynced(err)
+		}
+	} else {
+		err = w.s.noSpace(err)
 	}
 	if err != nil {
 		b.remove([]string{w.name, ref})
-		return queue.Body{}, fmt.Errorf("commit body: %w", w.s.noSpace(err))
+		return queue.Body{}, fmt.Errorf("commit body: %w", err)
 	}
 	b.mu.Lock()
 	b.staged[ref] = true
