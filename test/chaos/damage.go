@@ -63,7 +63,7 @@ func (r *run) useDamaged(dir string, number int) error {
 		r.log.Log(history.Event{Kind: history.Said, Number: number, Outcome: outcome, Error: lastLine(text)})
 	}
 	if out, err := exec.Command(r.server.binary, "store", "check", dir).CombinedOutput(); err != nil {
-		said("check", string(out))
+		said(check.Checked, string(out))
 	}
 	out, err := os.Create(dir + ".log")
 	if err != nil {
@@ -178,7 +178,7 @@ func (r *run) some(dir string, fits func(rel string, size int64) bool) string {
 		if err != nil || !fits(rel, info.Size()) {
 			continue
 		}
-		kind := filepath.Dir(rel) + strings.TrimLeft(filepath.Base(rel), "0123456789abcdef-") // 000012.sst, OPTIONS-000003, a body
+		kind := kindOf(rel)
 		if kinds[kind] == nil {
 			names = append(names, kind)
 		}
@@ -192,6 +192,14 @@ func (r *run) some(dir string, fits func(rel string, size int64) bool) string {
 	return of[r.random.IntN(len(of))]
 }
 
+// kindOf is what a file is, whatever its number or name: 000012.sst, MANIFEST-000003, a body.
+func kindOf(rel string) string {
+	if strings.HasPrefix(filepath.Base(rel), "marker.") {
+		return "marker"
+	}
+	return filepath.Dir(rel) + strings.Trim(filepath.Base(rel), "0123456789abcdef-")
+}
+
 func (r *run) flip(dir string) string {
 	rel := r.some(dir, func(_ string, size int64) bool { return size > 0 })
 	return edit(dir, rel, func(b []byte) ([]byte, string) {
@@ -201,34 +209,24 @@ func (r *run) flip(dir string) string {
 	})
 }
 
-// cut loses the end of a file. Not of the newest log: that cannot be told from a crash, after which its end is missing.
 func (r *run) cut(dir string) string {
-	newest := ""
-	for _, rel := range files(dir) {
-		if strings.HasSuffix(rel, ".log") {
-			newest = max(newest, rel)
-		}
-	}
-	rel := r.some(dir, func(rel string, size int64) bool { return size > 0 && rel != newest })
+	rel := r.some(dir, func(_ string, size int64) bool { return size > 0 })
 	return edit(dir, rel, func(b []byte) ([]byte, string) {
 		n := r.random.IntN(len(b))
 		return b[:n], fmt.Sprintf("%s cut from %d to %d bytes", rel, len(b), n)
 	})
 }
 
-// replace puts the file of an earlier time in the place of its successor.
+// replace puts a file of an earlier time in the place of one of its kind.
 func (r *run) replace(dir string) string {
-	rel := r.some(dir, func(rel string, _ int64) bool {
-		now, err1 := os.ReadFile(filepath.Join(dir, rel))
-		before, err2 := os.ReadFile(filepath.Join(r.older, rel))
-		return errors.Join(err1, err2) == nil && !bytes.Equal(now, before)
-	})
-	return edit(dir, rel, func([]byte) ([]byte, string) {
-		before, err := os.ReadFile(filepath.Join(r.older, rel))
-		if err != nil {
+	rel := r.some(dir, func(rel string, _ int64) bool { return kindOf(rel) != "marker" })
+	old := r.some(r.older, func(was string, _ int64) bool { return kindOf(was) == kindOf(rel) })
+	return edit(dir, rel, func(now []byte) ([]byte, string) {
+		before, err := os.ReadFile(filepath.Join(r.older, old))
+		if old == "" || err != nil || bytes.Equal(now, before) {
 			return nil, ""
 		}
-		return before, rel + " is that of an earlier time"
+		return before, rel + " has become " + old + " of an earlier time"
 	})
 }
 

@@ -46,10 +46,14 @@ func (r *run) fillDisk() error {
 	if err := r.killFull(); err != nil {
 		return err
 	}
+	more := filler + "-more" // a start gives room back
+	if err := fill(more); err != nil {
+		return err
+	}
 	if err := r.refused(r.producer.disk.Load() + refusals); err != nil {
 		return err
 	}
-	if err := os.Remove(filler); err != nil {
+	if err := errors.Join(os.Remove(filler), os.Remove(more)); err != nil {
 		return err
 	}
 	over()

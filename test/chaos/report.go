@@ -23,7 +23,7 @@ var runs = []struct{ name, what string }{
 // untested is what no run of this harness can show, and where it is shown instead, if anywhere.
 var untested = []string{
 	"Loss of power. A kill leaves the page cache, so what was written and not synced is not missed; `TestEverythingAcknowledgedSurvivesACrash` runs the store on a file system that forgets it.",
-	"The loss of the end of the newest log file of the database: it cannot be told from a crash in the middle of a write.",
+	"Damage to the directory of a process that was killed: what the database finds cut or changed at the end of its newest log, or of the list of its tables, cannot be told from what a crash in the middle of a write leaves. After a clean end it can.",
 	"Damage while the process runs, and damage of two files at once.",
 	"Jumps of the wall clock, ordering keys, callbacks and calls that pass through under these faults: the tests of their packages have them.",
 	"Several processes on one store, and any store but the embedded one.",

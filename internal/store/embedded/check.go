@@ -66,6 +66,9 @@ func readOnly(fs vfs.FS, dir string, f func(*pebble.DB) error) error {
 		return err
 	}
 	defer lock.Close() // nothing was written
+	if err := verifyClosed(fs, dir); err != nil {
+		return err
+	}
 	if err := checkTails(fs, fs.PathJoin(dir, dbDir)); err != nil {
 		return fmt.Errorf("open %s: %w", dir, err)
 	}

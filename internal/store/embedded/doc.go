@@ -9,6 +9,7 @@
 //	LOCK PID  held by the one process that has the directory open; its number, for people
 //	db/       the database
 //	blobs/    bodies beyond queue.InlineLimit, one file each: blocks of 32 KiB, each followed by its CRC32C
+//	CLOSED    what the last close left of db/, which the next open compares; not there while the store is open
 //	ballast   room that is given up when the disk is nearly full
 //
 // # Keys of format 1
@@ -48,7 +49,9 @@
 //  4. A lease is synced before it is handed out, and at open every lease of the process before ends as queue.OnLost says.
 //  5. Bytes that fail their checksum are reported with their path and never handed out
 //     (TestADamagedBodyIsReportedWithPathAndOffset, TestADamagedTableIsReported), and damage is not taken for the end that
-//     a crash has torn, as long as something whole was written behind it (torn.go, FuzzRecovery).
+//     a crash has torn, as long as something whole was written behind it (torn.go, FuzzRecovery). A store that was closed in
+//     good order is not opened when a file of its database was lost, cut, changed, replaced or added since (closed.go,
+//     TestADirectoryThatIsNotAsItWasClosedIsRefused).
 //  6. Memory does not grow with the number of waiting messages.
 //
 // # Concurrency

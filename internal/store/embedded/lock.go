@@ -62,7 +62,7 @@ func readFile(fs vfs.FS, path string) (string, error) {
 		return "", err
 	}
 	defer f.Close() // only read
-	b, err := io.ReadAll(io.LimitReader(f, 4096))
+	b, err := io.ReadAll(io.LimitReader(f, 16<<20))
 	return string(b), err
 }
 

@@ -100,7 +100,7 @@ func Open(opts Options) (*Store, error) {
 		return nil, err
 	}
 	if err := s.open(exists); err != nil {
-		s.shut()
+		s.shut(false)
 		return nil, explain(s.dir, err)
 	}
 	return s, nil
@@ -115,6 +115,14 @@ func (s *Store) open(exists bool) error {
 		return err
 	}
 	s.lock = lock
+	if exists {
+		if err := verifyClosed(s.fs, s.dir); err != nil {
+			return err
+		}
+	}
+	if err := forgetClosed(s.fs, s.dir); err != nil {
+		return fmt.Errorf("open data directory: %w", err)
+	}
 	if !exists {
 		if err := beginFormat(s.fs, s.dir); err != nil {
 			return fmt.Errorf("create data directory: %w", err)
@@ -382,7 +390,7 @@ func (s *Store) Close() error {
 	close(s.closing)
 	s.refuseClaims()
 	s.calls.Wait()
-	return s.shut()
+	return s.shut(true)
 }
 
 // refuseClaims ends the calls of Lease and Reserve that wait.
@@ -407,8 +415,8 @@ func (s *Store) isClosed() bool {
 	return s.closed
 }
 
-// shut closes what open opened, in reverse.
-func (s *Store) shut() error {
+// shut closes what open opened, in reverse. whole: open had come to its end.
+func (s *Store) shut(whole bool) error {
 	var err error
 	if s.db != nil {
 		s.mu.Lock()
@@ -419,6 +427,9 @@ func (s *Store) shut() error {
 			u.batch.Close() // it holds memory only
 		}
 		err = s.closeDB()
+		if whole && err == nil && s.brokenErr() == nil {
+			writeClosed(s.fs, s.dir)
+		}
 	}
 	if s.lock != nil {
 		s.fs.Remove(s.fs.PathJoin(s.dir, pidFile)) // it only serves an error message

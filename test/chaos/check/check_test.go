@@ -166,6 +166,9 @@ func TestCheckFlagsEveryKindOfFault(t *testing.T) {
 		{"damage that changed a result", "corrupt", join(good(1, "PUT"), besideDamage(history.Event{Status: 200, Answer: "other"}, "COMPLETED"))},
 		{"a message that is gone by damage nobody said", "damage that nobody said",
 			join(good(1, "PUT"), besideDamage(history.Event{Status: 404, Answer: "problem"}, "GONE"))},
+		{"a message that is gone by damage that only the offline check said", "damage that nobody said", join(good(1, "PUT"), story{
+			begin(100, 1, history.Damage), at(110, history.Event{Kind: history.Said, Number: 1, Outcome: Checked, Error: "131 faults"})},
+			besideDamage(history.Event{Status: 404, Answer: "problem"}, "GONE")[1:])},
 		{"a process that did not end well", "unclean", join(good(1, "PUT"), story{
 			at(100, history.Event{Kind: history.Verdict, Error: "after SIGTERM: exit status 2"})})},
 		{"a full disk that was not got over in time", "unclean", join(good(1, "PUT"), story{
@@ -219,7 +222,7 @@ func TestCheckAllowsWhatFaultsExplain(t *testing.T) {
 		{"damage after which the product does not start", join(good(1, "PUT"), story{
 			begin(100, 1, history.Damage), at(110, history.Event{Kind: history.Said, Number: 1, Outcome: Refused, Error: "corrupt data in x"})})},
 		{"damage that was said and took a message away", join(good(1, "PUT"), story{
-			begin(100, 1, history.Damage), at(110, history.Event{Kind: history.Said, Number: 1, Outcome: "check", Error: "corrupt data in x"})},
+			begin(100, 1, history.Damage), at(110, history.Event{Kind: history.Said, Number: 1, Outcome: "log", Error: "corrupt data in x"})},
 			besideDamage(history.Event{Status: 404, Answer: "problem"}, "GONE")[1:])},
 		{"a refusal", story{invoke(1, 1, "PUT"), at(2, history.Event{Kind: history.Fail, Op: 1, Try: 1, Status: 404})}},
 		{"a refusal and then a 202 under the same key", join(story{

@@ -15,6 +15,7 @@ type damaged map[int]*copied
 type copied struct {
 	what   string
 	said   []string // what the product said of it
+	told   bool     // whoever started it was told, without asking `openhqm store check`
 	refuse bool     // it did not start on it
 	states map[int64]history.Event
 	reads  map[int64][]history.Event
@@ -36,6 +37,7 @@ func (d *damaged) collect(e history.Event) bool {
 	switch e.Kind {
 	case history.Said:
 		k.said = append(k.said, e.Error)
+		k.told = k.told || e.Outcome != Checked
 		k.refuse = k.refuse || e.Outcome == Refused
 	case history.State:
 		k.states[e.Op] = e
@@ -45,8 +47,11 @@ func (d *damaged) collect(e history.Event) bool {
 	return true
 }
 
-// Refused is the Outcome of a Said: the product did not start.
-const Refused = "refused"
+// Outcomes of a Said: the product did not start; only the offline check said something.
+const (
+	Refused = "refused"
+	Checked = "check"
+)
 
 // judgeDamage compares what was read of each damaged copy with what was read before: wrong bytes may never come out, and what
 // is gone or has gone back must have been said (R12).
@@ -76,7 +81,7 @@ func (c *checker) beside(q *request, k *copied) {
 	}
 	c.report.Kinds[KindDamaged]++
 	asked := is.Kind != "" && is.State != "" // else its status was an error that says so
-	if asked && is.State != was.State && len(k.said) == 0 {
+	if asked && is.State != was.State && !k.told {
 		c.report.violate(&c.report.Unnoticed, "%s: request %d was %s and is %s, and nothing was said", k.what, q.op, was.State, is.State)
 	}
 	before := q.reads[len(q.reads)-1]
