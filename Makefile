@@ -13,7 +13,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X github.com/openhqm/openhqm/internal/cli.version=$(VERSION)
 
 KILLS ?= 100
-CHAOS ?= -messages 20000 -kills 15
+CHAOS ?= -messages 50000 -kills 25
 BENCH ?= all
 FUZZTIME ?= 1m
 FUZZ ?= .
@@ -72,7 +72,7 @@ kill-test: ## kill the binary 100 times under load (KILLS=n) and count what was 
 	KILLS=$(KILLS) $(GO) test -count=1 -timeout 60m -v ./test/kill
 
 .PHONY: chaos
-chaos: ## drive the binary from outside through kills, stops, outages and full disks and judge the log (CHAOS="-seed 7 -runs storm"; minutes)
+chaos: ## drive the binary from outside through kills, stops, outages and full disks and judge the log (CHAOS="-seed 7 -runs storm"; five minutes or so)
 	cd test/chaos && $(GO) run . $(CHAOS)
 
 .PHONY: chaos-full
