@@ -62,8 +62,8 @@ func (r *run) fillDisk() error {
 
 // refused waits until so many submits were refused.
 func (r *run) refused(n int64) error {
-	for limit := time.Now().Add(20 * time.Second); r.producer.disk.Load() < n; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(limit) {
+	for wait := patient(20 * time.Second); r.producer.disk.Load() < n; time.Sleep(10 * time.Millisecond) {
+		if wait.over() {
 			return errors.New("submits are not refused within 20 s")
 		}
 	}

@@ -35,8 +35,8 @@ func (r *run) makeFaults() error {
 	plan := r.plan(r.random)
 	for i, kind := range plan {
 		due := int64(r.messages) * int64(2*i+1) / int64(2*len(plan))
-		for limit := time.Now().Add(time.Minute); r.producer.accepted.Load() < due; time.Sleep(5 * time.Millisecond) {
-			if time.Now().After(limit) {
+		for wait := patient(time.Minute); r.producer.accepted.Load() < due; time.Sleep(5 * time.Millisecond) {
+			if wait.over() {
 				return fmt.Errorf("%d requests accepted, want %d, a minute after the fault before", r.producer.accepted.Load(), due)
 			}
 		}
@@ -58,7 +58,7 @@ func (r *run) awaitLoad() {
 	if r.random.IntN(8) == 0 {
 		return
 	}
-	for limit := time.Now().Add(loadWithin); float64(r.service.inFlight.Load()) < 2*r.inFlight && time.Now().Before(limit); {
+	for wait := patient(loadWithin); float64(r.service.inFlight.Load()) < 2*r.inFlight && !wait.over(); {
 		time.Sleep(5 * time.Millisecond)
 	}
 }
@@ -143,8 +143,8 @@ func (r *run) poison() error {
 		lethal = 1
 	}
 	r.producer.poison <- unsafe
-	for limit := time.Now().Add(time.Minute); deaths < lethal; time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(limit) {
+	for wait := patient(time.Minute); deaths < lethal; time.Sleep(2 * time.Millisecond) {
+		if wait.over() {
 			return fmt.Errorf("the message killed %d times in a minute, want %d", deaths, lethal)
 		}
 		if r.server.running() {

@@ -20,6 +20,8 @@ const (
 	liveReaders, endReaders = 16, 32
 	// terminalWithin is how long the readers wait in the end for a message to be settled.
 	terminalWithin = 2 * time.Minute
+	// ownTime is what each message gets even when the others have used that up.
+	ownTime = 5 * time.Second
 )
 
 // reader asks for statuses and results, and logs what it is told.
@@ -57,7 +59,7 @@ func (d *reader) live() {
 		case <-d.stopped:
 			return
 		case a := <-d.producer.live:
-			d.follow(a, d.stopped, time.Now().Add(terminalWithin), 2*time.Second)
+			d.follow(a, d.stopped, patient(terminalWithin), 2*time.Second)
 		}
 	}
 }
@@ -72,11 +74,11 @@ func (d *reader) everything() {
 func (d *reader) all(messages []accepted) {
 	work := make(chan accepted)
 	never := make(chan struct{})
-	limit := time.Now().Add(terminalWithin)
+	together := patient(terminalWithin)
 	for range endReaders {
 		d.group.Go(func() {
 			for a := range work {
-				d.follow(a, never, later(limit, time.Now().Add(5*time.Second)), 30*time.Second)
+				d.follow(a, never, together, 30*time.Second)
 			}
 		})
 	}
@@ -87,16 +89,9 @@ func (d *reader) all(messages []accepted) {
 	d.group.Wait()
 }
 
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
 // follow asks for the status of a message until it is terminal, and then twice for its result.
-func (d *reader) follow(a accepted, stop <-chan struct{}, limit time.Time, wait time.Duration) {
-	for time.Now().Before(limit) {
+func (d *reader) follow(a accepted, stop <-chan struct{}, together *patience, wait time.Duration) {
+	for own := patient(ownTime); !together.over() || !own.over(); {
 		e, err := d.status(a, wait)
 		if err == nil && e.State != pending && e.State != processing {
 			if e.State != gone {

@@ -76,8 +76,8 @@ func (r *run) all(o options) error {
 	r.producer = startProducer(r)
 	r.reader = startReader(r)
 	err = r.makeFaults()
-	for limit := time.Now().Add(5 * time.Minute); err == nil && r.producer.accepted.Load() < int64(r.messages); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(limit) {
+	for wait := patient(5 * time.Minute); err == nil && r.producer.accepted.Load() < int64(r.messages); time.Sleep(10 * time.Millisecond) {
+		if wait.over() {
 			err = fmt.Errorf("%d requests accepted, want %d, within five minutes after the faults", r.producer.accepted.Load(), r.messages)
 		}
 	}

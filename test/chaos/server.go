@@ -97,7 +97,7 @@ func (s *server) wait(cmd *exec.Cmd, ended chan struct{}) {
 
 func (s *server) await(probe string, ended <-chan struct{}) error {
 	client := &http.Client{Timeout: 5 * time.Second}
-	for limit := time.Now().Add(readyWithin); time.Now().Before(limit); {
+	for wait := patient(readyWithin); !wait.over(); {
 		if response, err := client.Get("http://" + s.admin + probe); err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
@@ -142,9 +142,7 @@ func (s *server) kill() { <-s.signal(syscall.SIGKILL, true) }
 // terminate asks the life to end, and says if it did not end well.
 func (s *server) terminate() error {
 	ended := s.signal(syscall.SIGTERM, true)
-	select {
-	case <-ended:
-	case <-time.After(grace + 20*time.Second):
+	if !endsWithin(ended, grace+20*time.Second) {
 		s.kill()
 		return fmt.Errorf("not ended %v after SIGTERM", grace+20*time.Second)
 	}

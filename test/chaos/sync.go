@@ -27,8 +27,8 @@ func straceMissing() string {
 	return ""
 }
 
-// endsWithin is how long the product may go on after its fsyncs fail.
-const endsWithin = 30 * time.Second
+// syncsFailFor is how long the product may go on after its fsyncs fail.
+const syncsFailFor = 30 * time.Second
 
 // failSyncs lets every fsync and fdatasync of the product fail from now on: it has to end by itself (R11).
 func (r *run) failSyncs() error {
@@ -42,10 +42,8 @@ func (r *run) failSyncs() error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	select {
-	case <-ended:
-	case <-time.After(endsWithin):
-		r.verdict("fsync", fmt.Errorf("the process goes on %v after its fsyncs began to fail", endsWithin))
+	if !endsWithin(ended, syncsFailFor) {
+		r.verdict("fsync", fmt.Errorf("the process goes on %v after its fsyncs began to fail", syncsFailFor))
 		r.server.kill()
 	}
 	offset := time.Now().UnixNano() - r.log.Now()

@@ -22,7 +22,7 @@ func (c *checker) measure() {
 			continue
 		}
 		recoveries = append(recoveries, took)
-		if f.event.Fault == history.Disk && c.rules.DiskRecovery > 0 && took > int64(c.rules.DiskRecovery) {
+		if f.event.Fault == history.Disk && c.rules.DiskRecovery > 0 && !c.stoodStill(f.over, f.over+took) && took > int64(c.rules.DiskRecovery) {
 			c.report.violate(&c.report.Unclean, "disk %d: %v until a request was accepted again", f.event.Number, time.Duration(took))
 		}
 	}
@@ -69,6 +69,16 @@ func (c *checker) recovery(f *fault) (int64, bool) {
 		return 0, false
 	}
 	return c.calls[i].arrive.At - f.over, true
+}
+
+// stoodStill reports whether the machine stood still at some time between two.
+func (c *checker) stoodStill(from, to int64) bool {
+	for _, f := range c.faults {
+		if f.event.Fault == history.Pause && f.event.At <= to && f.over >= from {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *checker) acceptedBetween(from, to int64) (n int) {
