@@ -52,7 +52,7 @@ func reportOf(results []*result) string {
 	p("| run | began (UTC) | seed | product | on | accepted | faults | in flight | took | verdict |")
 	p("|---|---|---|---|---|---|---|---|---|---|")
 	for _, r := range results {
-		on := fmt.Sprintf("%s, %d CPUs, %s", r.Platform, r.CPUs, r.Go)
+		on := fmt.Sprintf("%s, %d CPUs", r.Platform, r.CPUs)
 		began := r.Began.Format(time.DateTime)
 		if r.Report == nil {
 			p("| %s | %s | | %s | %s | | | | | left out: %s |", r.Run, began, r.Version, on, r.LeftOut)
