@@ -106,8 +106,7 @@ func TestNothingIsLeasedWhoseAnswerWouldHaveNoRoom(t *testing.T) {
 		fs := vfs.NewMem()
 		setFree(fs, defaultMinFree/2+5*answer) // half of it holds two
 		s := openOn(t, fs)
-		defer s.Close() // nothing depends on it
-		go s.Run(t.Context(), nil)
+		defer s.Close()    // nothing depends on it
 		s.disk.minFree = 0 // so that the messages come in
 		for range 4 {
 			if results, err := s.Enqueue(t.Context(), []*queue.Message{storetest.NewMessage("orders")}); err != nil || results[0].Err != nil {
@@ -115,6 +114,7 @@ func TestNothingIsLeasedWhoseAnswerWouldHaveNoRoom(t *testing.T) {
 			}
 		}
 		s.disk.minFree = defaultMinFree
+		go s.Run(t.Context(), nil)
 		lease := func() []queue.Lease {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*sampleEvery)
 			defer cancel()
