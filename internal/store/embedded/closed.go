@@ -87,6 +87,11 @@ func forgetClosed(fs vfs.FS, dir string) error {
 
 // writeClosed writes the list. Where it cannot be written there is none, as after a crash.
 func writeClosed(fs vfs.FS, dir string) {
+	// What the database removed has to stay removed, or a machine that loses its power now would bring back files that are
+	// not on the list.
+	if syncDir(fs, fs.PathJoin(dir, dbDir)) != nil {
+		return
+	}
 	files, err := listFiles(fs, fs.PathJoin(dir, dbDir))
 	if err != nil {
 		return

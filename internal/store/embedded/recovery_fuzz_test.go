@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -367,6 +368,9 @@ func contentOf(tb testing.TB, fs vfs.FS) map[string][]byte {
 		for _, name := range names {
 			path := fs.PathJoin(dir, name)
 			info, err := fs.Stat(path)
+			if errors.Is(err, os.ErrNotExist) {
+				continue // the database removed it meanwhile
+			}
 			must(tb, err)
 			if info.IsDir() {
 				walk(path)
