@@ -13,7 +13,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X github.com/openhqm/openhqm/internal/cli.version=$(VERSION)
 
 KILLS ?= 100
-CHAOS ?= -messages 50000 -kills 25
+CHAOS ?= -messages 100000 -kills 50
 BENCH ?= all
 FUZZTIME ?= 1m
 FUZZ ?= .
@@ -72,12 +72,12 @@ kill-test: ## kill the binary 100 times under load (KILLS=n) and count what was 
 	KILLS=$(KILLS) $(GO) test -count=1 -timeout 60m -v ./test/kill
 
 .PHONY: chaos
-chaos: ## drive the binary from outside through kills, stops, outages and full disks and judge the log (CHAOS="-seed 7 -runs storm"; five minutes or so)
+chaos: ## drive the binary from outside through kills, stops, outages and full disks and judge the log (CHAOS="-seed 7 -messages 20000 -kills 15"; five to ten minutes as it stands)
 	cd test/chaos && $(GO) run . $(CHAOS)
 
 .PHONY: chaos-full
-chaos-full: ## the same with 100,000 messages and 50 kills, its results kept for the report
-	$(MAKE) --no-print-directory chaos CHAOS="-results results"
+chaos-full: ## the same, its results kept for the report
+	$(MAKE) --no-print-directory chaos CHAOS="$(CHAOS) -results results"
 
 .PHONY: chaos-report
 chaos-report: ## write docs/reliability-report.md from the kept results of chaos runs
