@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -135,6 +136,38 @@ func TestADamagedTableIsReported(t *testing.T) {
 	var corrupt *queue.CorruptError
 	if !errors.As(err, &corrupt) || !strings.HasPrefix(corrupt.Path, testDir) {
 		t.Errorf("error = %v, want a CorruptError with a path", err)
+	}
+}
+
+func TestAResultThatIsMissingIsReported(t *testing.T) {
+	s := openOn(t, vfs.NewMem())
+	defer s.Close() // it is damaged
+	if _, err := s.Enqueue(t.Context(), []*queue.Message{storetest.NewMessage("orders")}); err != nil {
+		t.Fatal(err)
+	}
+	leases, err := s.Lease(t.Context(), queue.LeaseRequest{Max: 1, Slots: 1, TTL: time.Hour, Queues: []queue.Want{{Queue: "orders"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := queue.Settlement{LeaseRef: leases[0].LeaseRef, Kind: queue.SettleDone, Result: storetest.NewResult(200, "ok")}
+	if errs, err := s.Settle(t.Context(), []queue.Settlement{done}); err != nil || errs[0] != nil {
+		t.Fatal(errs, err)
+	}
+	if err := s.db.Delete(idKey(keyResult, leases[0].ID), nil); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := s.Get(context.Background(), leases[0].ID)
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, queue.ErrCorrupt) || !strings.Contains(err.Error(), "result is missing") {
+			t.Errorf("error = %v, want ErrCorrupt that names what is missing", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the read of the record does not end")
 	}
 }
 

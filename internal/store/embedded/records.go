@@ -63,17 +63,23 @@ func decodeProgressValue(b []byte, opener queue.BodyOpener) (p progress, err err
 }
 
 // read returns a record as the database has it at this moment, copied out of it. It may be called beside a commit, so it
-// starts again when the result it finds is not the one that the progress speaks of.
+// starts again when the result it finds is not the one that the progress speaks of. If the progress is the same then,
+// nothing has moved and the result is lost.
 func (s *Store) read(id queue.ID) (stored, error) {
+	var before queue.Revision
 	for {
 		v, err := s.readOnce(id)
 		if !errors.Is(err, errResultMoved) {
 			return v, s.wrap(id, err)
 		}
+		if v.rec.Revision == before {
+			return stored{}, s.wrap(id, fmt.Errorf("its result is missing: %w", queue.ErrCorrupt))
+		}
+		before = v.rec.Revision
 	}
 }
 
-// errResultMoved says that a redrive took the result away between two reads.
+// errResultMoved says that a redrive took the result away between two reads. The record comes with it, without its result.
 var errResultMoved = errors.New("result moved")
 
 func (s *Store) readOnce(id queue.ID) (stored, error) {
@@ -95,7 +101,7 @@ func (s *Store) readOnce(id queue.ID) (stored, error) {
 	}
 	value, err = s.get(appendIDKey(key[:0], keyResult, id))
 	if errors.Is(err, queue.ErrNotFound) {
-		return stored{}, errResultMoved
+		return stored{rec: rec}, errResultMoved
 	}
 	if err != nil {
 		return stored{}, err
@@ -105,7 +111,7 @@ func (s *Store) readOnce(id queue.ID) (stored, error) {
 		return stored{}, fmt.Errorf("decode result: %w", queue.ErrCorrupt)
 	}
 	if int(generation) != rec.Generation {
-		return stored{}, errResultMoved
+		return stored{rec: rec}, errResultMoved
 	}
 	if rec.Result, err = queue.DecodeResult(value[n:], s); err != nil {
 		return stored{}, err
