@@ -43,7 +43,7 @@ func TestPassFiltersInformationalAnswers(t *testing.T) {
 }
 
 func TestPassKeepsTheFieldsOfNotModified(t *testing.T) {
-	r := start(t, recorder.Always(raw("HTTP/1.1 304 Not Modified\r\nContent-Type: text/css\r\nContent-Length: 99\r\nETag: \"1\"\r\n\r\n")))
+	r := start(t, recorder.Always(recorder.Reply{recorder.Write([]byte("HTTP/1.1 304 Not Modified\r\nContent-Type: text/css\r\nContent-Length: 99\r\nETag: \"1\"\r\n\r\n"))}))
 	_, in := dial(t, front(t, open(t, r.URL(), nil)), strings.Repeat("GET / HTTP/1.1\r\nHost: h\r\n\r\n", 2))
 	for range 2 { // the connection stays in step
 		answer, text := read(t, in, "GET")
