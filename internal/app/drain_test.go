@@ -115,6 +115,36 @@ func TestDrainGoesInOrder(t *testing.T) {
 	}
 }
 
+// TestAHeldClientGetsAnAnswerThatComesAfterTheLag lets a call end when nothing is leased any more: the listener waits for it.
+func TestAHeldClientGetsAnAnswerThatComesAfterTheLag(t *testing.T) {
+	arrived, release := make(chan struct{}, 1), make(chan struct{})
+	app := backend(t, func(w http.ResponseWriter, _ *http.Request) {
+		arrived <- struct{}{}
+		<-release
+		_, _ = io.WriteString(w, "done")
+	})
+	c := load(t, "proxy: {default_endpoint: '"+app+"', wait: 30s}\nworker: {grace: 20s}")
+	c.Worker.DrainLag = 0
+	p := start(t, c, Options{})
+	held := make(chan answer, 1)
+	go func() { got, _ := tryCall(context.Background(), "POST", p.url+"/held", "x"); held <- got }()
+	<-arrived
+	p.stop()
+	select {
+	case got := <-held:
+		t.Errorf("the held client was let go with %d while its call went on", got.status)
+		close(release)
+	case <-time.After(300 * time.Millisecond):
+		close(release)
+		if got := <-held; got.status != 200 || got.body != "done" {
+			t.Errorf("the held client got %d %q, not the answer that was on its way", got.status, got.body)
+		}
+	}
+	if err := p.end(); err != nil {
+		t.Errorf("a drain ended with %v", err)
+	}
+}
+
 func TestAPassedCallThatOutlivesTheGracePeriodIsToldSo(t *testing.T) {
 	arrived := make(chan struct{}, 1)
 	app := backend(t, func(_ http.ResponseWriter, r *http.Request) {

@@ -292,7 +292,10 @@ func TestLateRenewalEndsTheCallBeforeTheLease(t *testing.T) {
 				f := &faulty{extend: extend}
 				p := start(t, worker.Config{LeaseTTL: ttl}, func(ctx context.Context, _ *queue.Delivery) queue.Outcome {
 					began <- time.Now()
-					<-ctx.Done()
+					select {
+					case <-ctx.Done():
+					case <-time.After(2 * ttl): // nobody has ended it
+					}
 					causes <- context.Cause(ctx)
 					ended <- time.Now()
 					return queue.Outcome{Class: queue.Unanswered, Err: context.Cause(ctx), StartedAt: time.Now()}

@@ -273,3 +273,35 @@ func TestADamagedBackupIsNotRestored(t *testing.T) {
 		t.Errorf("a refused restore leaves something behind: %v", err)
 	}
 }
+
+// TestABodyThatIsRemovedDuringABackupIsInIt purges a message between the copy of the database, which has its record, and
+// that of the body files.
+func TestABodyThatIsRemovedDuringABackupIsInIt(t *testing.T) {
+	const place = "copy"
+	fs := vfs.NewMem()
+	var s *Store
+	var file string
+	purge := sync.OnceFunc(func() {
+		if purged, err := s.Purge(t.Context(), queue.Filter{Queue: "orders"}); err != nil || purged.Removed != 1 {
+			t.Errorf("purge: %+v, %v", purged, err)
+		}
+	})
+	s = openOn(t, errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpMkdirAll && op.Path == fs.PathJoin(place, blobDir) {
+			purge()
+		}
+		return nil
+	})))
+	defer s.Close() // nothing depends on it
+	file = s.bodies.path(enqueueBody(t, s, 100<<10).Request.Body.Ref())
+	done, err := s.Backup(t.Context(), place)
+	if err != nil || done.Bodies != 1 {
+		t.Errorf("backup: %+v, %v, want the one body", done, err)
+	}
+	if report, err := check(fs, place); err != nil || !report.OK() || report.Records != 1 {
+		t.Errorf("the backup: %+v, %v, want one record with its body", report, err)
+	}
+	if _, err := fs.Stat(file); err == nil {
+		t.Error("the body of the purged message stays after the backup")
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -178,6 +179,58 @@ func TestAFailedSyncAcknowledgesNothing(t *testing.T) {
 			s.Close() // it is broken
 			verify(t, crashed, l.snapshot(), l.mayBeGone())
 		})
+	}
+}
+
+// TestWhatWasTriedWhenASyncFailedIsNotCalledRefused tells the write that may be in the log from those that never were.
+func TestWhatWasTriedWhenASyncFailedIsNotCalledRefused(t *testing.T) {
+	var broken atomic.Bool
+	s := openOn(t, errorfs.Wrap(vfs.NewCrashableMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if broken.Load() && isSync(op.Kind) && strings.HasSuffix(op.Path, ".log") {
+			return errors.New("injected disk failure")
+		}
+		return nil
+	})))
+	defer s.Close() // it is broken
+	broken.Store(true)
+	tried, err := s.Enqueue(context.Background(), []*queue.Message{storetest.NewMessage("orders")})
+	if !errors.Is(err, queue.ErrOutcomeUnknown) {
+		t.Errorf("what may be in the log: %+v, %v, want ErrOutcomeUnknown", tried, err)
+	}
+	later, err := s.Enqueue(context.Background(), []*queue.Message{storetest.NewMessage("orders")})
+	if err == nil || errors.Is(err, queue.ErrOutcomeUnknown) {
+		t.Errorf("what came after the failure: %+v, %v, want a refusal", later, err)
+	}
+}
+
+// TestABodyIsRemovedOnlyAfterItsRecord looks at the body file of a purged record whenever the log is about to be synced: a
+// crash at that moment would bring the record back.
+func TestABodyIsRemovedOnlyAfterItsRecord(t *testing.T) {
+	fs := vfs.NewMem()
+	var path atomic.Pointer[string]
+	var looked, missing atomic.Int64
+	s := openOn(t, errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if p := path.Load(); p != nil && isSync(op.Kind) && strings.HasSuffix(op.Path, ".log") {
+			looked.Add(1)
+			if _, err := fs.Stat(*p); err != nil {
+				missing.Add(1)
+			}
+		}
+		return nil
+	})))
+	defer s.Close() // nothing depends on it
+	m := enqueueBody(t, s, 100<<10)
+	file := s.bodies.path(m.Request.Body.Ref())
+	path.Store(&file)
+	if purged, err := s.Purge(t.Context(), queue.Filter{Queue: "orders"}); err != nil || purged.Removed != 1 {
+		t.Fatalf("purge: %+v, %v", purged, err)
+	}
+	path.Store(nil)
+	if looked.Load() == 0 || missing.Load() > 0 {
+		t.Errorf("%d syncs, and at %d of them the body of a record that was still there was gone", looked.Load(), missing.Load())
+	}
+	if _, err := fs.Stat(file); err == nil {
+		t.Error("the body of a removed record stays")
 	}
 }
 
