@@ -14,6 +14,7 @@ LDFLAGS := -s -w -X github.com/openhqm/openhqm/internal/cli.version=$(VERSION)
 
 KILLS ?= 100
 CHAOS ?= -messages 100000 -kills 50
+GATE ?=
 BENCH ?= all
 FUZZTIME ?= 1m
 FUZZ ?= .
@@ -59,7 +60,9 @@ lint: ## check formatting, go vet, staticcheck and that go.mod is tidy
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "not formatted; run make fmt:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
+	$(GO) vet -tags planted ./...
 	$(TOOL) staticcheck ./...
+	$(TOOL) staticcheck -tags planted ./internal/fault ./test/kill
 	$(GO) mod tidy -diff
 	cd test/chaos && $(GO) vet ./... && $(GO) tool -modfile=../../tools/go.mod staticcheck ./... && $(GO) mod tidy -diff
 
@@ -90,6 +93,10 @@ fuzz: ## feed every fuzz target for FUZZTIME=1m each; FUZZ=Config for those whos
 .PHONY: crash
 crash: ## crash the store at every sync of SEEDS=5000 random workloads, and print which operations were under way (a quarter of an hour)
 	$(GO) test -count=1 -timeout 10h -v -run TestCrashesOfRandomWorkloads ./internal/store/embedded -crash.seeds=$(SEEDS) -crash.seed=0
+
+.PHONY: chaos-gate
+chaos-gate: ## plant every bug and want a test to catch it, then crash at every named point and want nothing lost (GATE="-bugs lane -points=false"; minutes)
+	$(GO) run ./test/gate $(GATE)
 
 .PHONY: bench
 bench: ## measure the figures of bench/RESULTS.md, each beside its comparison (takes long; BENCH="p1 p3" for some)

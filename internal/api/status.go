@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/openhqm/openhqm/client"
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/internal/ingress"
 	"github.com/openhqm/openhqm/internal/reply"
 	"github.com/openhqm/openhqm/queue"
@@ -43,7 +44,7 @@ func (p *Producer) cancel(w http.ResponseWriter, r *http.Request, v vars) {
 		p.fail(w, r, v.id, err)
 	default:
 		code := http.StatusOK
-		if !rec.State.Terminal() {
+		if !rec.State.Terminal() && !fault.Planted(fault.CancelReportedDone) {
 			code = http.StatusAccepted
 			p.lookAgain(w.Header(), r, rec)
 		}

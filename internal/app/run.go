@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/internal/telemetry"
 	"github.com/openhqm/openhqm/queue"
 )
@@ -111,6 +112,7 @@ func (a *App) drain(lag time.Duration, stopLeasing context.CancelCauseFunc, work
 	if a.capture != nil {
 		a.capture.Drain()
 	}
+	fault.Point(fault.DrainBegun)
 	end := time.NewTimer(grace)
 	defer end.Stop()
 	select {
@@ -119,8 +121,14 @@ func (a *App) drain(lag time.Duration, stopLeasing context.CancelCauseFunc, work
 		a.log.Error("the store broke while draining", telemetry.KeyError, err)
 	}
 	stopLeasing(queue.ErrDraining)
+	if fault.Planted(fault.DoorClosedBeforeCalls) {
+		a.shutDown(end.C)
+	}
+	fault.Point(fault.DrainStopped)
 	<-worked // the worker itself keeps to what is left of the grace period
+	fault.Point(fault.DrainWorked)
 	a.shutDown(end.C)
+	fault.Point(fault.DrainClosed)
 	a.log.Info("drained", slog.Int64(telemetry.KeyWaiting, a.unfinished()))
 }
 

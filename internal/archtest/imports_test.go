@@ -31,23 +31,25 @@ var imports = map[string]rule{
 
 	// A store knows the contract and its engine, and no other store.
 	"internal/store/memory":   {ours: []string{"queue"}},
-	"internal/store/embedded": {ours: []string{"queue"}, drivers: []string{"github.com/cockroachdb/pebble/v2", "golang.org/x/sys"}},
+	"internal/store/embedded": {ours: []string{"queue", "internal/fault"}, drivers: []string{"github.com/cockroachdb/pebble/v2", "golang.org/x/sys"}},
 	"internal/store/redis":    {ours: []string{"queue"}, drivers: []string{"github.com/redis/rueidis"}, later: true},
 	"internal/store/composed": {ours: []string{"queue"}, later: true},
 	"internal/store/kafka":    {ours: []string{"queue", "internal/store/composed"}, drivers: []string{"github.com/twmb/franz-go"}, later: true},
 	"internal/store/sqs":      {ours: []string{"queue", "internal/store/composed"}, drivers: []string{"github.com/aws/aws-sdk-go-v2"}, later: true},
 
-	// The parts between: the contract, the leaf telemetry, and one way among themselves.
-	"internal/telemetry": {ours: []string{"queue"}, drivers: []string{"github.com/prometheus/client_golang", "github.com/lmittmann/tint", "golang.org/x/term"}},
+	// The parts between: the contract, the leaves telemetry and fault (in which a release has nothing), and one way among
+	// themselves.
+	"internal/fault":     {},
+	"internal/telemetry": {ours: []string{"queue", "internal/fault"}, drivers: []string{"github.com/prometheus/client_golang", "github.com/lmittmann/tint", "golang.org/x/term"}},
 	"internal/auth":      {ours: []string{"queue"}, later: true},
 	"internal/route":     {ours: []string{"queue"}, later: true},
-	"internal/flow":      {ours: []string{"queue"}},
-	"internal/endpoint":  {ours: []string{"queue", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts"}},
-	"internal/worker":    {ours: []string{"queue", "internal/telemetry"}, drivers: []string{"golang.org/x/sync"}},
-	"internal/callback":  {ours: []string{"client", "queue", "internal/telemetry"}, drivers: []string{"github.com/standard-webhooks/standard-webhooks/libraries/go"}},
-	"internal/ingress":   {ours: []string{"queue", "internal/reply", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts", "github.com/dunglas/httpsfv"}},
-	"internal/api":       {ours: []string{"client", "queue", "internal/ingress", "internal/reply", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts"}},
-	"internal/reply":     {ours: []string{"client", "queue"}, drivers: []string{"golang.org/x/net/http/httpguts"}},
+	"internal/flow":      {ours: []string{"queue", "internal/fault"}},
+	"internal/endpoint":  {ours: []string{"queue", "internal/fault", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts"}},
+	"internal/worker":    {ours: []string{"queue", "internal/fault", "internal/telemetry"}, drivers: []string{"golang.org/x/sync"}},
+	"internal/callback":  {ours: []string{"client", "queue", "internal/fault", "internal/telemetry"}, drivers: []string{"github.com/standard-webhooks/standard-webhooks/libraries/go"}},
+	"internal/ingress":   {ours: []string{"queue", "internal/fault", "internal/reply", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts", "github.com/dunglas/httpsfv"}},
+	"internal/api":       {ours: []string{"client", "queue", "internal/fault", "internal/ingress", "internal/reply", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts"}},
+	"internal/reply":     {ours: []string{"client", "queue", "internal/fault"}, drivers: []string{"golang.org/x/net/http/httpguts"}},
 	"internal/demo":      {ours: []string{"queue"}},
 	"internal/ui":        {ours: []string{"queue"}, later: true},
 
@@ -67,7 +69,8 @@ var imports = map[string]rule{
 	"internal/archtest": {},
 	"test/authority":    {},
 	"test/e2e":          {ours: []string{"test/authority", "test/misbehaviour", "test/recorder"}},
-	"test/kill":         {ours: []string{"test/recorder"}},
+	"test/gate":         {ours: []string{"internal/fault"}},
+	"test/kill":         {ours: []string{"internal/fault", "test/recorder"}},
 	"test/misbehaviour": {ours: []string{"queue", "test/authority", "test/recorder"}},
 	"test/recorder":     {},
 }
@@ -181,8 +184,8 @@ func TestNoStoreKnowsAnother(t *testing.T) {
 		}
 		for _, imported := range row.ours {
 			transport := dir == "internal/store/kafka" || dir == "internal/store/sqs"
-			if imported != "queue" && !(transport && imported == "internal/store/composed") {
-				t.Errorf("the row of store %s allows %s: a store imports queue and its one driver", dir, imported)
+			if imported != "queue" && imported != "internal/fault" && !(transport && imported == "internal/store/composed") {
+				t.Errorf("the row of store %s allows %s: a store imports queue, its planted faults and its one driver", dir, imported)
 			}
 		}
 	}

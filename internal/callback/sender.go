@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/internal/telemetry"
 	"github.com/openhqm/openhqm/queue"
 )
@@ -117,11 +118,13 @@ func (s *Sender) attempt(ctx context.Context, d *queue.Delivery, now time.Time) 
 	if err != nil {
 		return queue.Outcome{Class: queue.Rejected, Err: err}, telemetry.CallbackUnreadable
 	}
+	fault.Point(fault.CallbackSending)
 	answer, err := s.transport.RoundTrip(request) // and not a client: that would follow redirects
 	if err != nil {
 		return s.failed(ctx, limited, receiver, err, sent.Load())
 	}
 	defer answer.Body.Close()
+	fault.Point(fault.CallbackAnswered)
 	if answer.ContentLength >= 0 && answer.ContentLength <= maxDrained {
 		_, _ = io.Copy(io.Discard, answer.Body) // the head is the answer
 	}

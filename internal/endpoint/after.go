@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	planted "github.com/openhqm/openhqm/internal/fault"
 )
 
 // longestAfter bounds what is believed of an answer; the Broker clamps it further.
@@ -14,7 +16,7 @@ const longestAfter = 365 * 24 * time.Hour
 // of an exhausted RateLimit (draft-ietf-httpapi-ratelimit-headers-10, 4). 0 means that it asks for nothing; a valid
 // Retry-After of no time at all gives the shortest positive duration, because it still says that waiting is meant.
 func retryAfter(h http.Header, now time.Time) time.Duration {
-	if d, ok := parseRetryAfter(h.Get("Retry-After"), answeredAt(h, now)); ok {
+	if d, ok := parseRetryAfter(h.Get("Retry-After"), answeredAt(h, now)); ok && !planted.Planted(planted.RetryAfterIgnored) {
 		return min(max(d, 1), longestAfter)
 	}
 	return limitReset(h)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	planted "github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 	"golang.org/x/net/http/httpguts"
 )
@@ -34,6 +35,8 @@ func (e *Endpoint) receive(ctx context.Context, d *queue.Delivery, answer *http.
 	case err == nil:
 	case errors.Is(err, queue.ErrBodyTooLarge):
 		result.Truncated, err = true, nil
+	case source.err != nil && planted.Planted(planted.CutAnswerIsResult):
+		err = nil
 	case source.err != nil:
 		result.Truncated = true
 	default:

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	planted "github.com/openhqm/openhqm/internal/fault"
 )
 
 // call is one request on its way. It is the gate that makes one attempt one arrival: the first connection that takes a
@@ -40,7 +42,7 @@ func (k *call) claim(c *conn) (first, ok bool) {
 	if k.owner == c {
 		return false, true
 	}
-	if k.sealed || k.owner != nil {
+	if (k.sealed || k.owner != nil) && !planted.Planted(planted.ResentByTransport) {
 		return false, false
 	}
 	k.owner, k.firstAt = c, time.Now()
@@ -85,7 +87,7 @@ func (k *call) began() time.Time {
 // is told to stop before it sees the error, so that no healthy connection is spent on finding the gate closed.
 func (k *call) broke(c *conn, err error) {
 	k.mu.Lock()
-	stop := k.owner == c && !k.heard
+	stop := k.owner == c && !k.heard && !planted.Planted(planted.ResentByTransport)
 	k.mu.Unlock()
 	if stop {
 		k.cancel(&brokenError{err})

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	planted "github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -128,12 +129,15 @@ func (e *Endpoint) attempt(ctx context.Context, d *queue.Delivery) queue.Outcome
 	if err != nil {
 		return outcome(faultOf(attempt, err, false), nil)
 	}
+	planted.Point(planted.CallBeforeSend)
 	answer, err := e.roundTrip(attempt, request, k)
 	if err != nil {
 		return outcome(faultOf(attempt, err, k.seal()), nil)
 	}
 	defer answer.Body.Close()
+	planted.Point(planted.CallAnswered)
 	result, note, err := e.receive(attempt, d, answer, k)
+	planted.Point(planted.CallReceived)
 	if err != nil {
 		return outcome(faultOf(attempt, err, true), result)
 	}

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	planted "github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -56,7 +57,7 @@ func faultOf(ctx context.Context, err error, sent bool) *fault {
 	}
 	f := &fault{class: queue.NotSent, status: http.StatusBadGateway, cause: context.Cause(ctx)}
 	var refused *handshakeError
-	if sent = sent && !errors.As(err, &refused) && !errors.As(f.cause, &refused); sent {
+	if sent = sent && !errors.As(err, &refused) && !errors.As(f.cause, &refused); sent && !planted.Planted(planted.UnsafeResentAfterTimeout) {
 		f.class = queue.Unanswered
 	}
 	var late *timeoutError

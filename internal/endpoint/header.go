@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	planted "github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 	"golang.org/x/net/http/httpguts"
 )
@@ -32,7 +33,7 @@ func (e *Endpoint) outgoing(in *arrival) (http.Header, error) {
 	drop := nominated(in.header)
 	for name, values := range in.header {
 		canonical := http.CanonicalHeaderKey(name)
-		if hopByHop[canonical] || framing[canonical] || ours(canonical) || drop[canonical] || !e.forwards(canonical) {
+		if hopByHop[canonical] && !planted.Planted(planted.HopByHopForwarded) || framing[canonical] || ours(canonical) || drop[canonical] || !e.forwards(canonical) {
 			continue
 		}
 		if canonical == "Prefer" && in.queued {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -104,7 +105,7 @@ func (b *breaker) succeeded(c *Config, now time.Time) (queue.Advice, queue.FlowE
 		step = queue.FlowRecovered
 	}
 	b.level, b.successes, b.changedAt = 2*b.level, 0, now
-	if b.level >= c.Full {
+	if b.level >= c.Full || fault.Planted(fault.SlowStartSkipped) {
 		b.level, step = 0, queue.FlowClosed
 	}
 	level := b.level

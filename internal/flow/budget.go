@@ -4,6 +4,8 @@ import (
 	"maps"
 	"math/rand/v2"
 	"time"
+
+	"github.com/openhqm/openhqm/internal/fault"
 )
 
 // MinRetries is how many retries a second are allowed however few first attempts there are: a budget puts retries off,
@@ -49,6 +51,9 @@ func (b *budget) advance(now time.Time) {
 
 // plan returns after, or more, so that the second in which the retry comes holds no more of them than it may.
 func (b *budget) plan(now time.Time, after time.Duration, percent int) time.Duration {
+	if fault.Planted(fault.RetryBudgetIgnored) {
+		return after
+	}
 	b.advance(now)
 	limit := b.limit(percent)
 	wanted := b.second(now.Add(after))

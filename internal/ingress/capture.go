@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/internal/reply"
 	"github.com/openhqm/openhqm/queue"
 )
@@ -166,6 +167,9 @@ func (u *upload) Read(b []byte) (int, error) {
 		_ = u.control.SetReadDeadline(now.Add(uploadPause)) // not every transport has deadlines
 	}
 	n, err := u.body.Read(b)
+	if fault.Planted(fault.CutUploadStored) && errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF
+	}
 	if err != nil && err != io.EOF {
 		u.err = err
 	}

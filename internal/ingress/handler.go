@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/internal/reply"
 	"github.com/openhqm/openhqm/queue"
 )
@@ -112,8 +113,12 @@ func (h *Handler) submit(r *http.Request, c *call, request queue.Request) (queue
 		}
 		s.IdempotencyKey, s.Fingerprint = ScopedKey(c.target.Queue, c.key), fingerprint
 	}
+	fault.Point(fault.SubmitBeforeStore)
 	receipt, err := h.broker.Submit(ctx, &s)
+	fault.Point(fault.SubmitStored)
 	switch {
+	case fault.Planted(fault.AckOfRefused) && err != nil:
+		return queue.Receipt{ID: queue.NewID(0, time.Now()), AcceptedAt: time.Now()}, nil
 	case errors.Is(err, queue.ErrOutcomeUnknown):
 		return queue.Receipt{}, &reply.Problem{Kind: reply.KindOutcomeUnknown, Err: err,
 			Detail: reply.ProblemOf(err).Detail, About: reply.About{ID: receipt.ID, Queue: s.Queue}}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -149,6 +150,9 @@ func failed(rec *queue.Record) *Problem {
 func replayFields(h http.Header, rec *queue.Record, o RawOptions) {
 	result := rec.Result
 	copyFields(h, result.Header)
+	if fault.Planted(fault.CookieLostOnReplay) && len(h["Set-Cookie"]) > 1 {
+		h["Set-Cookie"] = h["Set-Cookie"][:1]
+	}
 	if _, typed := h["Content-Type"]; !typed {
 		h["Content-Type"] = nil
 	}

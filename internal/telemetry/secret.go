@@ -3,6 +3,8 @@ package telemetry
 import (
 	"net/url"
 	"strings"
+
+	"github.com/openhqm/openhqm/internal/fault"
 )
 
 // mask stands for a secret wherever one would be shown.
@@ -19,7 +21,7 @@ var plainNames = map[string]bool{"idempotency-key": true, "www-authenticate": tr
 // doubt it says yes.
 func SecretName(name string) bool {
 	name = strings.ToLower(name)
-	if plainNames[name] {
+	if plainNames[name] || fault.Planted(fault.SecretsShown) {
 		return false
 	}
 	for _, word := range secretWords {

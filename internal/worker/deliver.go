@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/internal/telemetry"
 	"github.com/openhqm/openhqm/queue"
 )
@@ -35,6 +36,9 @@ func (w *Worker) begin(ctx, calls, settles context.Context, d *queue.Delivery, d
 	release := ctx.Err() != nil
 	deliveries.Go(func() {
 		defer cancel(nil)
+		if fault.Planted(fault.DrainDrops) && release {
+			return
+		}
 		o := queue.Outcome{Class: queue.NotBegun, Err: queue.ErrDraining, StartedAt: time.Now()}
 		defer func() { w.settle(settles, d, o) }() // also when the handler ends its goroutine
 		if !release {
@@ -46,6 +50,7 @@ func (w *Worker) begin(ctx, calls, settles context.Context, d *queue.Delivery, d
 // handle calls the queue's handler; a panic ends here.
 func (w *Worker) handle(ctx context.Context, d *queue.Delivery, o *queue.Outcome) {
 	handler, ok := w.o.Handler(d.Record.Queue)
+	fault.Point(fault.LeaseHandedOut)
 	started := time.Now()
 	if !ok {
 		*o = queue.Outcome{Class: queue.NotSent, Err: errors.New("this process has no handler for the queue"), StartedAt: started}
@@ -92,7 +97,9 @@ func (w *Worker) settle(ctx context.Context, d *queue.Delivery, o queue.Outcome)
 	w.mu.Unlock()
 	// Woken now, the dispatcher runs as soon as Settle waits, and its lease joins the settlement's commit.
 	w.signal()
+	fault.Point(fault.SettleBeforeStore)
 	err := w.broker.Settle(ctx, d, o)
+	fault.Point(fault.SettleStored)
 	w.mu.Lock()
 	w.settling--
 	full := w.settling == w.config.Slots-1

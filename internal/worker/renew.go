@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -54,6 +55,9 @@ func (w *Worker) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if fault.Planted(fault.StaleCallGoesOn) {
+			continue
 		}
 		for _, ref := range w.older(w.endAfter()) {
 			w.end(ref, queue.ErrLeaseLost)

@@ -44,13 +44,19 @@ func (o *transcript) String() string {
 	return o.buf.String()
 }
 
+// faultVariable names a planted bug, which the gate wants the tests to catch.
+const faultVariable = "OPENHQM_FAULT_BUG"
+
 // launch starts a child whose environment is env and nothing of ours but the
-// path and the directory for temporary files.
+// path, the directory for temporary files and the bug that is planted, if any.
 func launch(t testing.TB, name, path string, args, env []string) *process {
 	t.Helper()
 	p := &process{name: name, cmd: exec.Command(path, args...), out: &transcript{}, done: make(chan struct{})}
 	p.cmd.Dir = t.TempDir()
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.cmd.Dir, "TMPDIR=" + os.TempDir()}, env...)
+	if bug := os.Getenv(faultVariable); bug != "" {
+		p.cmd.Env = append(p.cmd.Env, faultVariable+"="+bug)
+	}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	p.cmd.SysProcAttr = dieWithParent()
 	if err := p.cmd.Start(); err != nil {

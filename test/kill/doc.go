@@ -5,5 +5,9 @@
 // endpoint twice; two reads of each result are equal, and are what the endpoint answered; nothing that was refused
 // arrived; each restart is ready within 3 s; and `openhqm store check` finds no drift.
 //
+// With the build tag planted there is a second test: one life after the other dies at each of the points of internal/fault,
+// under a load of bodies, retries, dead letters, keys, callbacks, cancels, redrives and purges, and what became of every
+// request is read back at the end. `make chaos-gate` runs it.
+//
 // The number of kills is KILLS, 20 without it; `make kill-test` runs 100. The seed is printed, and SEED sets it.
 package kill

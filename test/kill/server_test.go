@@ -43,13 +43,8 @@ func newServer(t *testing.T, endpoint string) *server {
 // start begins a life and returns how long it took to be ready.
 func (s *server) start(t *testing.T) time.Duration {
 	t.Helper()
-	_, ingressPort, _ := net.SplitHostPort(s.ingress)
-	_, adminPort, _ := net.SplitHostPort(s.admin)
 	s.cmd = exec.Command(s.binary, "serve", "--endpoint", "http://"+s.endpoint)
-	s.cmd.Env = append(os.Environ(),
-		"OPENHQM_SERVER__HOST=127.0.0.1", "OPENHQM_SERVER__PORT="+ingressPort,
-		"OPENHQM_ADMIN__HOST=127.0.0.1", "OPENHQM_ADMIN__PORT="+adminPort,
-		"OPENHQM_QUEUE__EMBEDDED__DIR="+s.data)
+	s.cmd.Env = append(os.Environ(), s.environment()...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	began := time.Now()
@@ -67,6 +62,14 @@ func (s *server) start(t *testing.T) time.Duration {
 	}
 	t.Fatalf("not ready within 30 s; the log ends:\n%s", s.logged(t))
 	return 0
+}
+
+// environment gives every life the same addresses and directory.
+func (s *server) environment() []string {
+	_, ingressPort, _ := net.SplitHostPort(s.ingress)
+	_, adminPort, _ := net.SplitHostPort(s.admin)
+	return []string{"OPENHQM_SERVER__HOST=127.0.0.1", "OPENHQM_SERVER__PORT=" + ingressPort,
+		"OPENHQM_ADMIN__HOST=127.0.0.1", "OPENHQM_ADMIN__PORT=" + adminPort, "OPENHQM_QUEUE__EMBEDDED__DIR=" + s.data}
 }
 
 func (s *server) kill(t *testing.T) {

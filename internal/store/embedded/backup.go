@@ -10,6 +10,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -30,8 +31,10 @@ func (s *Store) Backup(ctx context.Context, dir string) (queue.Backup, error) {
 	if err := vacant(s.fs, dir); err != nil {
 		return queue.Backup{}, fmt.Errorf("%w: %w", queue.ErrInvalid, err)
 	}
-	s.bodies.keep()
-	defer s.bodies.letGo()
+	if !fault.Planted(fault.BackupLetsBodiesGo) {
+		s.bodies.keep()
+		defer s.bodies.letGo()
+	}
 	return writeStore(ctx, s.fs, dir, func() error { return s.checkpoint(s.fs.PathJoin(dir, dbDir)) }, s.bodies.dir, vfs.LinkOrCopy)
 }
 
@@ -102,9 +105,14 @@ func writeStore(ctx context.Context, fs vfs.FS, dir string, db func() error, blo
 	if err := beginFormat(fs, dir); err != nil {
 		return b, err
 	}
+	if fault.Planted(fault.BackupMarkedFirst) {
+		finishFormat(fs, dir)
+	}
+	fault.Point(fault.BackupBegun)
 	if err := db(); err != nil {
 		return b, err
 	}
+	fault.Point(fault.BackupCopied)
 	err = copyFiles(ctx, fs, blobs, fs.PathJoin(dir, blobDir), func(name string) bool {
 		size, whole := refSize(name)
 		if whole {
@@ -116,6 +124,7 @@ func writeStore(ctx context.Context, fs vfs.FS, dir string, db func() error, blo
 	if err != nil {
 		return b, err
 	}
+	fault.Point(fault.BackupBodies)
 	return b, finishFormat(fs, dir)
 }
 

@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -108,6 +109,7 @@ func (b *bodies) letGo() {
 func (b *bodies) unlink(refs []string) {
 	for _, ref := range refs {
 		b.fs.Remove(b.path(ref)) // see above
+		fault.Point(fault.BodyUnlinked)
 	}
 }
 
@@ -263,7 +265,8 @@ func (w *bodyWriter) Commit() (queue.Body, error) {
 	if w.n > 0 && w.err == nil {
 		w.flush()
 	}
-	if w.err == nil {
+	fault.Point(fault.BodyWritten)
+	if w.err == nil && !fault.Planted(fault.BodyNotSynced) {
 		if err := w.file.Sync(); err != nil {
 			w.err = fmt.Errorf("sync body: %w", w.s.notSynced(err))
 		}
@@ -273,10 +276,12 @@ func (w *bodyWriter) Commit() (queue.Body, error) {
 		return queue.Body{}, w.err
 	}
 	w.end()
+	fault.Point(fault.BodySynced)
 	b := &w.s.bodies
 	ref := w.name + "-" + strconv.FormatInt(w.size, 10)
 	err := b.fs.Rename(b.path(w.name), b.path(ref))
 	if err == nil {
+		fault.Point(fault.BodyRenamed)
 		if err = syncDir(b.fs, b.dir); err != nil {
 			err = w.s.notSynced(err)
 		}
@@ -290,6 +295,7 @@ func (w *bodyWriter) Commit() (queue.Body, error) {
 	b.mu.Lock()
 	b.staged[ref] = true
 	b.mu.Unlock()
+	fault.Point(fault.BodyCommitted)
 	return queue.StoredBody(ref, w.size, w.s), nil
 }
 
@@ -436,6 +442,10 @@ func (r *bodyReader) next() {
 		return
 	}
 	if checksum(r.number, b[:n]) != binary.BigEndian.Uint32(b[n:]) {
+		if fault.Planted(fault.BodyTruncatedAtError) {
+			r.err = io.EOF
+			return
+		}
 		r.err = &queue.CorruptError{Path: r.path, Offset: r.offset, Err: errors.New("checksum mismatch")}
 		return
 	}

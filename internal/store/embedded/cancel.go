@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -21,6 +22,7 @@ func (s *Store) Cancel(_ context.Context, id queue.ID, options queue.CancelOptio
 		}
 		var err error
 		u.change(e, func(r *queue.Record) { err = r.Cancel(options, u.now) })
+		fault.Point(fault.CancelWaiting)
 		return err
 	})
 }
@@ -36,6 +38,7 @@ func (u *unit) cancelLeased(e *entry, options queue.CancelOptions) error {
 	if err := u.edit(e).Cancel(options, u.now); err != nil {
 		return err
 	}
+	fault.Point(fault.CancelRunning)
 	if l := u.s.leases[e.rec.ID]; l != nil {
 		l.rec = e.rec
 		if l.onCancel != nil {
@@ -71,6 +74,7 @@ func (s *Store) Redrive(_ context.Context, id queue.ID, redrive queue.Redrive) (
 			}
 			e.size += edited
 		})
+		fault.Point(fault.RedriveReady)
 		return nil
 	})
 }

@@ -1,6 +1,10 @@
 package embedded
 
-import "time"
+import (
+	"time"
+
+	"github.com/openhqm/openhqm/internal/fault"
+)
 
 // clock is the store's time: the wall clock as it was at open, or the latest time that an earlier process wrote down if
 // that is later, advanced by the monotonic clock. A jump of the wall clock therefore moves nothing while the store is
@@ -19,4 +23,9 @@ func newClock(highWater time.Time) clock {
 	return clock{base: base, start: start}
 }
 
-func (c clock) now() time.Time { return c.base.Add(time.Since(c.start)) }
+func (c clock) now() time.Time {
+	if fault.Planted(fault.LeaseOnWallClock) {
+		return time.Unix(0, time.Now().UnixNano()).UTC()
+	}
+	return c.base.Add(time.Since(c.start))
+}

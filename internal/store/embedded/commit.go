@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -157,8 +158,15 @@ func (s *Store) take() ([]*op, *unit) {
 // could still take back.
 func (s *Store) commit(u *unit) error {
 	s.disk.spent(u.batch.Len())
-	s.unsynced.begin(u)
+	if !fault.Planted(fault.ShownBeforeSync) {
+		s.unsynced.begin(u)
+	}
+	if fault.Planted(fault.BodyRemovedBeforeSync) {
+		s.bodies.remove(u.trash)
+	}
+	fault.Point(fault.CommitBeforeSync)
 	err := s.sync(u.batch)
+	fault.Point(fault.CommitAfterSync)
 	if err == nil {
 		// The database reports a failed sync to its logger and returns nil.
 		err = s.brokenErr()
@@ -178,6 +186,9 @@ func (s *Store) sync(b *pebble.Batch) (err error) {
 			err = fmt.Errorf("the log cannot go on: %v", p)
 		}
 	}()
+	if fault.Planted(fault.AckBeforeSync) {
+		return b.Commit(pebble.NoSync)
+	}
 	return b.Commit(pebble.Sync)
 }
 
@@ -205,12 +216,14 @@ func (s *Store) pass(u *unit, rest []*op, wake time.Time) {
 		next.wake <- signalLead
 	}
 	s.timer.poke(wake)
+	fault.Point(fault.CommitBeforeWake)
 	for _, o := range u.done {
 		o.wake <- signalDone
 	}
 	for _, n := range u.notices {
 		n.call(n.ref)
 	}
+	fault.Point(fault.CommitAfterWake)
 	s.bodies.remove(u.trash)
 	alone := len(u.done) <= aloneOps
 	s.recycle(u)
@@ -267,7 +280,7 @@ func (s *Store) abandon(u *unit, ops []*op, err error, tried bool) {
 		}
 	}
 	unknown := failed
-	if tried {
+	if tried && !fault.Planted(fault.UnknownToldAsRefused) {
 		unknown = fmt.Errorf("%w: %w", queue.ErrOutcomeUnknown, failed)
 	}
 	for _, o := range u.done {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -19,6 +20,10 @@ func (s *Store) dispatch(u *unit) {
 	for _, c := range s.claims {
 		if u.err == nil && u.serve(c) {
 			c.waiting = false
+			if fault.Planted(fault.LeaseBeforeSync) {
+				c.wake <- signalDone
+				continue
+			}
 			u.finish(&c.op)
 		} else {
 			left = append(left, c)
@@ -68,7 +73,7 @@ func (u *unit) choose(c *claim, passed []*line) (*line, *queue.Want) {
 			continue
 		}
 		candidate, of := &best, &ofBest
-		if want.Held+c.took(q.name) >= share {
+		if want.Held+c.took(q.name) >= share && !fault.Planted(fault.OneQueueTakesAll) {
 			candidate, of = &sated, &ofSated
 		}
 		if *candidate == nil || q.served < (*candidate).served {
@@ -123,7 +128,7 @@ func (u *unit) head(q *line, priority uint8) *entry {
 	}
 	for i := w.first; i < len(w.places); i++ {
 		e := u.at(&w.places[i])
-		if e == nil || !e.rec.Late(u.now) {
+		if e == nil || !e.rec.Late(u.now) || fault.Planted(fault.DeadlineIgnoredAtLease) {
 			return e
 		}
 	}
@@ -150,14 +155,19 @@ func (u *unit) at(p *place) *entry {
 func (u *unit) grant(q *line, e *entry, request *queue.LeaseRequest, want *queue.Want) queue.Lease {
 	s := u.s
 	q.lack = lack{}
-	q.bucket.Take(u.now, q.gate.Limits)
-	q.turns.Taken(int(e.rec.Priority))
+	if !fault.Planted(fault.RateNotCounted) {
+		q.bucket.Take(u.now, q.gate.Limits)
+	}
+	if !fault.Planted(fault.LowPriorityStarves) {
+		q.turns.Taken(int(e.rec.Priority))
+	}
 	s.served++
 	q.served = s.served
 	var ref queue.LeaseRef
 	u.change(e, func(r *queue.Record) { ref = r.Lease(request.Worker, u.now, request.TTL) })
 	s.addLease(&lease{stored: e.stored, id: ref.ID, token: ref.Token, expiresAt: e.rec.LeaseExpiresAt, onCancel: request.OnCancel,
 		room: min(want.Room, s.disk.share())})
+	fault.Point(fault.LeaseGranted)
 	return queue.Lease{LeaseRef: ref, Record: e.rec, ExpiresAt: e.rec.LeaseExpiresAt}
 }
 
@@ -181,7 +191,11 @@ func (u *unit) open(q *line) bool {
 // opensAt returns when the gate lets one more through; false if time alone does not open it.
 func (q *line) opensAt(now time.Time) (time.Time, bool) {
 	limits := q.gate.Limits
-	if most := q.gate.MaxLeased(); most > 0 && q.counts.Leased+int64(q.reserved) >= int64(most) {
+	most := q.gate.MaxLeased()
+	if fault.Planted(fault.LimitOneTooMany) && most > 0 {
+		most++
+	}
+	if most > 0 && q.counts.Leased+int64(q.reserved) >= int64(most) {
 		return time.Time{}, false
 	}
 	if len(q.gate.Holds) > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -82,7 +83,7 @@ func (u *unit) enqueue(m *queue.Message, encoded []byte) queue.Enqueued {
 	}
 	if m.Idempotency != nil {
 		if r, ok := u.reservation(m.Idempotency.Scope); ok && r.id != m.ID {
-			if r.fingerprint != m.Idempotency.Fingerprint {
+			if r.fingerprint != m.Idempotency.Fingerprint && !fault.Planted(fault.KeyWithoutFingerprint) {
 				return queue.Enqueued{ID: r.id, Err: queue.ErrKeyReused}
 			}
 			return queue.Enqueued{ID: r.id, Duplicate: true}
@@ -101,6 +102,7 @@ func (u *unit) enqueue(m *queue.Message, encoded []byte) queue.Enqueued {
 	r := queue.NewRecord(m, u.now)
 	r.Seq = u.newSeq()
 	u.create(stored{rec: r, size: size}, encoded)
+	fault.Point(fault.EnqueueCreated)
 	return result
 }
 
@@ -122,7 +124,7 @@ func (u *unit) exists(id queue.ID) bool {
 
 // full says which bound refuses a new message of the given size.
 func (s *Store) full(queueName string, size int64) error {
-	if queue.Hidden(queueName) {
+	if queue.Hidden(queueName) || fault.Planted(fault.FullQueueAccepts) {
 		return nil // what is announced was accepted long ago
 	}
 	switch {
@@ -146,4 +148,5 @@ func (u *unit) announce(r *queue.Record) {
 	ticket := queue.NewRecord(t, u.now)
 	ticket.Seq = u.newSeq()
 	u.create(stored{rec: ticket, size: int64(len(encoded)) + fixedSize}, encoded)
+	fault.Point(fault.CallbackAnnounced)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -29,6 +30,7 @@ func (s *Store) SetGate(_ context.Context, queueName string, change queue.GateCh
 			q.bucket = q.bucket.Under(u.now, next.Limits)
 		}
 		u.set(nameKey(keyGate, queueName), value)
+		fault.Point(fault.GateSet)
 	})
 	if err := s.do(o); err != nil {
 		return queue.Gate{}, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -142,6 +143,7 @@ func (u *unit) admit(r *queue.Record) {
 	}
 	if full {
 		r.Park(u.now)
+		fault.Point(fault.LaneParked)
 	}
 }
 
@@ -174,10 +176,14 @@ func (u *unit) promoteLanes() {
 				u.fail(fmt.Errorf("parked message %s has no record: %w", first.id, queue.ErrCorrupt))
 				return
 			}
+			if fault.Planted(fault.LaneBoundIgnored) {
+				l.occupied = 0
+			}
 			if l.occupied >= int64(e.rec.Lane.Bound) {
 				break
 			}
 			u.change(e, func(r *queue.Record) { r.Unpark(u.now) })
+			fault.Point(fault.LanePromoted)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -58,6 +59,7 @@ func (s *Store) Purge(ctx context.Context, filter queue.Filter) (queue.Purged, e
 				if e := u.load(id); e != nil && e.rec.State != queue.Leased && filter.Matches(e.rec) {
 					u.remove(e)
 					removed++
+					fault.Point(fault.PurgeRemoved)
 				}
 			}
 			u.finish(o)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -127,6 +128,7 @@ func (s *Store) open(exists bool) error {
 		if err := beginFormat(s.fs, s.dir); err != nil {
 			return fmt.Errorf("create data directory: %w", err)
 		}
+		fault.Point(fault.OpenBegun)
 	}
 	if err := s.fs.MkdirAll(s.bodies.dir, 0o700); err != nil {
 		return fmt.Errorf("create data directory: %w", err)
@@ -137,19 +139,26 @@ func (s *Store) open(exists bool) error {
 		return fmt.Errorf("open data directory %s: %w", s.dir, err)
 	}
 	if !exists {
+		fault.Point(fault.OpenCreated)
 		if err := finishFormat(s.fs, s.dir); err != nil {
 			return fmt.Errorf("create data directory: %w", err)
 		}
 	}
+	if fault.Planted(fault.KeyOnlyInMemory) {
+		s.db.DeleteRange([]byte{keyScope}, []byte{keyScope + 1}, pebble.Sync)
+	}
 	if err := s.load(); err != nil {
 		return err
 	}
+	fault.Point(fault.OpenLoaded)
 	if err := s.recover(); err != nil {
 		return err
 	}
+	fault.Point(fault.OpenRecovered)
 	if err := s.sweep(); err != nil {
 		return err
 	}
+	fault.Point(fault.OpenSwept)
 	s.caps = queue.Capabilities{Name: "embedded", Durability: s.durability(), Place: s.dir, Recovered: s.visible()}
 	return nil
 }
@@ -240,6 +249,13 @@ func (s *Store) load() error {
 			return err
 		}
 		q := s.line(name)
+		if fault.Planted(fault.LimitForgottenAtStart) {
+			gate.Limits = queue.Limits{}
+		}
+		if fault.Planted(fault.BreakerForgottenAtStart) {
+			delete(gate.Holds, queue.HoldBreaker)
+			gate.Recovery = queue.Recovery{}
+		}
 		q.gate = gate
 		if gate.Limits.Rate > 0 {
 			q.bucket = queue.EmptyBucket(now, gate.Limits)
@@ -310,7 +326,7 @@ const seqBlock = 1 << 16
 // writeMeta adds to a unit what must not run backwards: the next block of the order when this one is used up, and the
 // clock about once a second.
 func (s *Store) writeMeta(u *unit) {
-	if s.seq > s.seqLimit {
+	if s.seq > s.seqLimit && !fault.Planted(fault.OrderForgottenAtStart) {
 		s.seqLimit = s.seq + seqBlock
 		u.set([]byte(keyMetaSeq), binary.BigEndian.AppendUint64(nil, s.seqLimit))
 	}
@@ -338,6 +354,7 @@ func (s *Store) recover() error {
 					return
 				}
 				u.lose(e)
+				fault.Point(fault.RecoveryLost)
 				s.recovered = append(s.recovered, event(queue.EventLapsed, e.rec))
 			}
 			u.finish(o)
@@ -390,6 +407,7 @@ func (s *Store) Close() error {
 	close(s.closing)
 	s.refuseClaims()
 	s.calls.Wait()
+	fault.Point(fault.CloseRefused)
 	return s.shut(true)
 }
 
@@ -427,6 +445,7 @@ func (s *Store) shut(whole bool) error {
 			u.batch.Close() // it holds memory only
 		}
 		err = s.closeDB()
+		fault.Point(fault.CloseDatabase)
 		if whole && err == nil && s.brokenErr() == nil {
 			writeClosed(s.fs, s.dir)
 		}

@@ -6,6 +6,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/openhqm/openhqm/internal/fault"
 )
 
 // memTableSize trades memory for flushes: a larger one lets more messages come and go without reaching a table at all.
@@ -44,6 +46,9 @@ func pebbleOptions(fs vfs.FS, logger pebble.Logger) *pebble.Options {
 		// Damage is reported to who reads it. By default it ends the process, so that one bad block of a finished result
 		// would stop everything, whoever asks for it.
 		EventListener: &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) {}},
+	}
+	if fault.Planted(fault.LogTruncatedAtError) {
+		o.FormatMajorVersion = pebble.FormatWALSyncChunks - 1
 	}
 	// Small tables, doubling by level: a compaction step stays short, and the last table of each kind of key, which every
 	// compaction of the top level rewrites, is small.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -81,6 +82,7 @@ func (u *unit) reserveScope(m *queue.Message, from time.Time) {
 		next.was = old.expiresAt
 	}
 	u.scopes[k.Scope] = next
+	fault.Point(fault.EnqueueKeyed)
 }
 
 func (u *unit) writeScopes() {

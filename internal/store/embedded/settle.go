@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -31,6 +32,9 @@ func (s *Store) Settle(_ context.Context, settlements []queue.Settlement) ([]err
 
 func (u *unit) settle(st *queue.Settlement, answer []byte) error {
 	l := u.s.leases[st.ID]
+	if fault.Planted(fault.NoTokenCheck) && l != nil {
+		st.Token = l.token
+	}
 	if l == nil || l.rec == nil || l.token != st.Token {
 		return queue.ErrLeaseLost
 	}
@@ -42,6 +46,9 @@ func (u *unit) settle(st *queue.Settlement, answer []byte) error {
 		if err := u.claim(st.Result.Body, st.ID); err != nil {
 			return err
 		}
+	}
+	if fault.Planted(fault.CancelledRevived) {
+		u.edit(e).CancelRequested = false
 	}
 	var err error
 	u.change(e, func(r *queue.Record) {
@@ -59,5 +66,23 @@ func (u *unit) settle(st *queue.Settlement, answer []byte) error {
 			e.size += e.result
 		}
 	})
+	if fault.Planted(fault.BackoffOnlySorts) && e.rec.State == queue.Scheduled {
+		u.change(e, func(r *queue.Record) { r.Due(u.now) })
+	}
+	settlePoint(e.rec.State)
 	return err
+}
+
+// settlePoint names what a settlement has made of a message that is not yet written.
+func settlePoint(s queue.State) {
+	switch s {
+	case queue.Done:
+		fault.Point(fault.SettleDone)
+	case queue.Scheduled:
+		fault.Point(fault.SettleRetry)
+	case queue.Dead:
+		fault.Point(fault.SettleDead)
+	case queue.Cancelled:
+		fault.Point(fault.SettleCancelled)
+	}
 }

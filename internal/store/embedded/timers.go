@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -97,7 +98,17 @@ func (u *unit) lapse(l *lease, events []queue.Event) []queue.Event {
 
 // lose ends the lease of a record that nobody settled.
 func (u *unit) lose(e *entry) {
+	if fault.Planted(fault.UnsafeResentAfterCrash) && e.rec.OnLost == queue.OnLostFail {
+		u.change(e, func(r *queue.Record) { r.Unpark(u.now) })
+		return
+	}
 	u.change(e, func(r *queue.Record) { r.Lost(u.now) })
+	if fault.Planted(fault.AttemptCountedOnCrash) {
+		u.edit(e).Attempts++
+	}
+	if fault.Planted(fault.CrashNotCounted) {
+		u.edit(e).Crashes--
+	}
 }
 
 func (u *unit) dueRecords(events []queue.Event) []queue.Event {
@@ -161,18 +172,21 @@ func (u *unit) dueRecord(e *entry, events []queue.Event) []queue.Event {
 	case e.rec.State.Terminal():
 		removed := event(queue.EventRemoved, e.rec)
 		u.remove(e)
+		fault.Point(fault.TimeRemoved)
 		return append(events, removed)
 	case e.rec.State == queue.Scheduled && !late:
+		keeps := e.rec.KeepsPlace() && !fault.Planted(fault.LaneOvertaken)
 		u.change(e, func(r *queue.Record) {
-			keeps := r.KeepsPlace()
 			r.Due(u.now)
 			if !keeps {
 				r.Seq = u.newSeq()
 			}
 		})
+		fault.Point(fault.TimeDue)
 		return append(events, event(queue.EventDue, e.rec))
 	default:
 		u.change(e, func(r *queue.Record) { r.Expire(u.now) })
+		fault.Point(fault.TimeExpired)
 		return append(events, event(queue.EventExpired, e.rec))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -150,6 +151,9 @@ func (u *unit) change(e *entry, transition func(r *queue.Record)) {
 	u.size(e, 1)
 	u.enter(e)
 	if r.State.Terminal() && !was.Terminal() {
+		if fault.Planted(fault.RetentionFromSubmit) && !r.RemoveAt.IsZero() {
+			r.RemoveAt = r.AcceptedAt.Add(r.RemoveAt.Sub(r.CompletedAt))
+		}
 		u.announce(r)
 	}
 }
@@ -289,6 +293,10 @@ func (u *unit) write() (bool, error) {
 	for _, q := range u.lines {
 		q.touched = false
 		u.value = q.appendCounters(u.value[:0])
+		if fault.Planted(fault.CounterOutsideWrite) {
+			u.setLater(nameKey(keyCounters, q.name), u.value)
+			continue
+		}
 		u.set(nameKey(keyCounters, q.name), u.value)
 	}
 	for _, l := range u.lanes {
@@ -338,6 +346,10 @@ func (u *unit) writeEntry(e *entry) {
 	case is.Result == old:
 	case is.Result != nil:
 		u.value = appendResultValue(u.value[:0], is, e.answer)
+		if fault.Planted(fault.ResultAfterAck) {
+			u.setLater(idKey(keyResult, is.ID), u.value)
+			break
+		}
 		u.setID(keyResult, is.ID, u.value)
 	default:
 		u.delete(keyResult, is.ID)
@@ -365,6 +377,10 @@ func (u *unit) writeKey(was, is *queue.Record, key func([]byte, *queue.Record) [
 		u.check(u.batch.SingleDelete(older, nil))
 	}
 	if len(newer) > 0 {
+		if fault.Planted(fault.DeadLetterOutsideWrite) && newer[0] == keyDead {
+			u.setLater(newer, nil)
+			return
+		}
 		u.set(newer, value(is))
 	}
 }
