@@ -220,6 +220,7 @@ func TestAFailedProbeCostsNoAttempt(t *testing.T) {
 
 func TestSlowStartDoublesTheCallsAtOnce(t *testing.T) {
 	inBubble(t, func(b *bench) {
+		time.Sleep(300 * time.Millisecond) // away from the full seconds, at which the gate is read: here both would be one moment
 		b.submit(100)
 		b.fail(3, refused())
 		var at []int
