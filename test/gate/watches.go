@@ -49,7 +49,7 @@ var watches = []watch{
 	{fault.BreakerForgottenAtStart, "test/e2e", "^TestAnOpenBreakerSurvivesAKill$"},
 	{fault.OrderForgottenAtStart, embedded, contract + "durability/the_order_is_the_same"},
 	{fault.LeaseOnWallClock, embedded, "^TestTheClockNeverRunsBackwards$"},
-	{fault.LogTruncatedAtError, embedded, "^TestADamagedLogIsRefusedAndKept$"},
+	{fault.LogTruncatedAtError, embedded, "^TestADamagedLogOfACrashIsRefused$"},
 	{fault.BodyTruncatedAtError, embedded, "^TestADamagedBodyIsReportedWithPathAndOffset$"},
 	{fault.BackupLetsBodiesGo, embedded, "^TestABodyThatIsRemovedDuringABackupIsInIt$"},
 	{fault.BackupMarkedFirst, embedded, "^TestABackupThatIsCutShortIsNoStore$"},

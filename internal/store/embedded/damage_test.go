@@ -171,6 +171,34 @@ func TestAResultThatIsMissingIsReported(t *testing.T) {
 	}
 }
 
+// TestADamagedLogOfACrashIsRefused damages what a crash left: there is no list of a clean end to compare it with.
+func TestADamagedLogOfACrashIsRefused(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	s := openOn(t, fs)
+	for range 10 { // all in the last log, whose end a crash may have torn off
+		enqueueBody(t, s, 10<<10)
+	}
+	crashed := fs.CrashClone(vfs.CrashCloneCfg{})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var largest string
+	var size int
+	for _, path := range files(t, crashed, crashed.PathJoin(testDir, dbDir), ".log") {
+		if b, err := crashed.UnsafeGetFileDataBuffer(path); err == nil && len(b) > size {
+			largest, size = path, len(b)
+		}
+	}
+	flip(t, crashed, largest, size/2)
+	s, err := Open(Options{Dir: testDir, FS: crashed})
+	if err == nil {
+		s.Close() // it should not be open
+	}
+	if !errors.Is(err, queue.ErrCorrupt) {
+		t.Errorf("error = %v, want ErrCorrupt", err)
+	}
+}
+
 func TestADamagedLogIsRefusedAndKept(t *testing.T) {
 	fs := vfs.NewMem()
 	s := openOn(t, fs)

@@ -176,7 +176,7 @@ func (s *Store) openDatabase(exists bool) error {
 			return err
 		}
 	}
-	if err := checkTails(s.fs, dir); err != nil {
+	if err := checkTails(s.fs, dir); err != nil && !fault.Planted(fault.LogTruncatedAtError) {
 		return err
 	}
 	options := pebbleOptions(s.fs, fatalLogger{s.breakDown})
