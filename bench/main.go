@@ -35,6 +35,7 @@ func scenarios() []scenario {
 		{"p4", "latency of submit, status and response at 1,000 calls/s", latency},
 		{"p5", "idle system: accept until the bytes reach the endpoint", wakeUp},
 		{"p6", "5,000,000 messages waiting", deepQueue},
+		{"p7", "an endpoint limited to 100 calls a second, with 10,000 waiting", rateLimit},
 		{"p8", "sync pass-through against calling the app directly", passThrough},
 		{"p9", "memory of an idle process", idleMemory},
 		{"bodies", "memory under large bodies", largeBodies},
