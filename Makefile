@@ -82,6 +82,10 @@ chaos: ## drive the binary from outside through kills, stops, outages and full d
 chaos-full: ## the same, its results kept for the report
 	$(MAKE) --no-print-directory chaos CHAOS="$(CHAOS) -results results"
 
+.PHONY: chaos-long
+chaos-long: ## the storm alone with 1,000,000 messages and 500 kills, its results kept for the report (an hour or so)
+	$(MAKE) --no-print-directory chaos CHAOS="-runs storm -messages 1000000 -kills 500 -results results"
+
 .PHONY: chaos-report
 chaos-report: ## write docs/reliability-report.md from the kept results of chaos runs
 	cd test/chaos && $(GO) run . -report ../../docs/reliability-report.md

@@ -135,7 +135,8 @@ func (g Gate) Closed(now time.Time) (HoldReason, Hold, bool) {
 	return reason, longest, reason != ""
 }
 
-// Bucket is the state of a queue's rate limit: the generic cell rate algorithm, one time. The zero value is full.
+// Bucket is the state of a queue's rate limit: the generic cell rate algorithm, one time. In no second are more tokens
+// taken than the rate and the burst together. The zero value is full.
 type Bucket struct {
 	next time.Time // when the bucket would be full again
 }
@@ -162,7 +163,7 @@ func (b *Bucket) Take(now time.Time, l Limits) bool {
 	if b.At(l).After(now) {
 		return false
 	}
-	if b.next.Before(now) {
+	if now.Sub(b.next) > l.grace() {
 		b.next = now
 	}
 	b.next = b.next.Add(l.interval())
@@ -178,6 +179,14 @@ func (b *Bucket) At(l Limits) time.Time {
 }
 
 func (l Limits) burst() int { return max(l.Burst, 1) }
+
+// maxGrace is more than a timer is late on a busy machine.
+const maxGrace = 10 * time.Millisecond
+
+// grace is how late a token may be taken without the next one coming later for it: who waits for a token wakes up after it
+// came, and at a rate of 100/s and a burst of 1 a millisecond each time would be a tenth of all calls. Up to an interval of
+// grace keeps the bound on a second; half of one leaves the other half for calls that take unequally long to arrive.
+func (l Limits) grace() time.Duration { return min(l.interval()/2, maxGrace) }
 
 // interval returns how long one token takes to come. A burst takes ten years at most, far from what a Duration cannot hold.
 func (l Limits) interval() time.Duration {

@@ -1,6 +1,7 @@
 package queue_test
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -107,6 +108,37 @@ func TestBucketNeverExceedsRateAndBurstInAnyWindow(t *testing.T) {
 				}
 			}
 			if most := l.Rate + float64(max(l.Burst, 1)); float64(in) > most {
+				t.Fatalf("%+v: %d tokens within a second, want at most %v", l, in, most)
+			}
+		}
+		if least := l.Rate * span.Seconds() * 0.98; float64(len(taken)) < least {
+			t.Errorf("%+v: %d tokens in %v, want at least %.0f", l, len(taken), span, least)
+		}
+	}
+}
+
+// TestBucketGivesTheWholeRateToWhoComesLate takes each token a little after it has come, as a timer does.
+func TestBucketGivesTheWholeRateToWhoComesLate(t *testing.T) {
+	for _, l := range []queue.Limits{{Rate: 100, Burst: 1}, {Rate: 10, Burst: 1}, {Rate: 100, Burst: 5}, {Rate: 1000, Burst: 20}} {
+		var b queue.Bucket
+		var taken []time.Time
+		const span = 20 * time.Second
+		random := rand.New(rand.NewPCG(1, 2))
+		for now := gateTime; now.Before(gateTime.Add(span)); {
+			if !b.Take(now, l) {
+				t.Fatalf("%+v: no token at the time that was announced", l)
+			}
+			taken = append(taken, now)
+			if at := b.At(l); at.After(now) {
+				now = at.Add(time.Duration(random.Int64N(int64(4 * time.Millisecond))))
+			}
+		}
+		for i, from := range taken {
+			in := 0
+			for in < len(taken)-i && taken[i+in].Sub(from) < time.Second {
+				in++
+			}
+			if most := l.Rate + float64(l.Burst); float64(in) > most {
 				t.Fatalf("%+v: %d tokens within a second, want at most %v", l, in, most)
 			}
 		}

@@ -133,7 +133,8 @@ type Endpoint struct {
 	Concurrency int `yaml:"concurrency" min:"0" max:"1000000"`
 	// Calls per time, over all workers and pass-through calls. 0: no limit.
 	Rate Rate `yaml:"rate"`
-	// Calls that may start at once after a pause, within `rate`.
+	// Calls that may start at once after a pause, within `rate`. With 1, a rate above some hundreds a second is not quite reached,
+	// because each call that starts late moves the next one: a fiftieth of the rate is enough.
 	Burst int `yaml:"burst" min:"1" max:"1000000"`
 	// How an https endpoint is spoken to, beside its URL.
 	TLS TLS `yaml:"tls"`
