@@ -12,15 +12,17 @@ import (
 // Bytes beyond an answer are nobody's: they are not taken for the answer to the next request on the connection.
 func TestWhatFollowsAnAnswerIsNotTheNextAnswer(t *testing.T) {
 	const strange = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nstrange"
-	for name, beyond := range map[string]string{
-		"HEAD": "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + strange,
-		"PUT":  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" + strange,
-		"GET":  "HTTP/1.1 204 No Content\r\n\r\n" + strange,
+	for name, test := range map[string]struct{ method, reply string }{
+		"an answer behind the head for HEAD": {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + strange},
+		"a body behind the head for HEAD":    {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\ndirect"},
+		"half an answer":                     {"HEAD", "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\nstrange"},
+		"more than was announced":            {"PUT", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" + strange},
+		"an answer behind one without body":  {"GET", "HTTP/1.1 204 No Content\r\n\r\n" + strange},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := start(t, func(a recorder.Arrival) recorder.Reply {
-				if a.Method() == name {
-					return recorder.Reply{recorder.Write([]byte(beyond))}
+				if a.Method() == test.method {
+					return recorder.Reply{recorder.Write([]byte(test.reply))}
 				}
 				return recorder.Answer(200, "mine")
 			})
@@ -31,7 +33,7 @@ func TestWhatFollowsAnAnswerIsNotTheNextAnswer(t *testing.T) {
 					for range 100 {
 						method, want := "POST", "mine"
 						if i%2 == 0 {
-							method, want = name, ""
+							method, want = test.method, ""
 						}
 						o := e.Handle(t.Context(), delivery(queue.Request{Method: method}))
 						if method == "POST" && o.Class == queue.Unanswered {

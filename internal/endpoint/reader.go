@@ -14,6 +14,7 @@ type reader struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	idle    bool // it waits for bytes, and has none left
+	rest    bool // it waits for bytes, and has some left
 	closed  bool
 }
 
@@ -26,16 +27,14 @@ func newReader() *reader {
 // begin notes that a read begins. whole: for as much as the buffer holds.
 func (r *reader) begin(whole bool) {
 	r.mu.Lock()
-	r.idle = whole
+	r.idle, r.rest = whole, !whole
 	r.mu.Unlock()
-	if whole {
-		r.changed.Broadcast()
-	}
+	r.changed.Broadcast()
 }
 
 func (r *reader) end() {
 	r.mu.Lock()
-	r.idle = false
+	r.idle, r.rest = false, false
 	r.mu.Unlock()
 }
 
@@ -46,12 +45,14 @@ func (r *reader) close() {
 	r.changed.Broadcast()
 }
 
-// awaitIdle returns true once nothing is left of what was read, and false if the connection closes before.
+// awaitIdle returns true once nothing is left of what was read, and false if the connection closes before or something is
+// left: the transport takes that for the beginning of the next answer, and would wait for the end of its first line while
+// this call waits for the transport.
 func (r *reader) awaitIdle() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for !r.idle && !r.closed {
+	for !r.idle && !r.rest && !r.closed {
 		r.changed.Wait()
 	}
-	return !r.closed
+	return r.idle && !r.closed
 }
