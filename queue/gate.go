@@ -185,8 +185,8 @@ const maxGrace = 10 * time.Millisecond
 
 // grace is how late a token may be taken without the next one coming later for it: who waits for a token wakes up after it
 // came, and at a rate of 100/s and a burst of 1 a millisecond each time would be a tenth of all calls. Up to an interval of
-// grace keeps the bound on a second; half of one leaves the other half for calls that take unequally long to arrive.
-func (l Limits) grace() time.Duration { return min(l.interval()/2, maxGrace) }
+// grace keeps the bound on a second; a quarter of one leaves the rest for calls that take unequally long to arrive.
+func (l Limits) grace() time.Duration { return min(l.interval()/4, maxGrace) }
 
 // interval returns how long one token takes to come. A burst takes ten years at most, far from what a Duration cannot hold.
 func (l Limits) interval() time.Duration {

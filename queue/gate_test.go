@@ -130,7 +130,7 @@ func TestBucketGivesTheWholeRateToWhoComesLate(t *testing.T) {
 			}
 			taken = append(taken, now)
 			if at := b.At(l); at.After(now) {
-				now = at.Add(time.Duration(random.Int64N(int64(4 * time.Millisecond))))
+				now = at.Add(time.Duration(random.Int64N(int64(2 * time.Millisecond))))
 			}
 		}
 		for i, from := range taken {
