@@ -14,27 +14,30 @@ import (
 
 type submitCommand struct {
 	producer
-	Payload  string        `arg:"" help:"JSON payload, @FILE, or - for standard input."`
-	Endpoint string        `placeholder:"NAME" help:"Configured endpoint; the default one without it."`
-	Method   string        `placeholder:"METHOD" help:"Method of the request to the endpoint; POST, or what the endpoint's configuration says."`
-	Path     string        `placeholder:"PATH" help:"Path and query below the endpoint's URL."`
-	Header   []string      `short:"H" sep:"none" placeholder:"FIELD" help:"Header field for the endpoint, as 'NAME: VALUE'; may be repeated."`
-	Meta     []string      `sep:"none" placeholder:"NAME=VALUE" help:"Free metadata, kept with the request; may be repeated."`
-	Priority int           `help:"9 is the most urgent, 0 the default."`
-	Timeout  time.Duration `help:"Bound on one attempt."`
-	Delay    time.Duration `help:"Deliver not before so long from now."`
-	Not      time.Time     `name:"not-before" placeholder:"TIME" help:"Deliver not before this time, as 2030-01-31T08:00:00Z."`
-	MaxAge   time.Duration `placeholder:"DURATION" help:"End it TIMEOUT if it still waits so long from now."`
-	Deadline time.Time     `placeholder:"TIME" help:"End it TIMEOUT if it still waits at this time."`
-	Ordering string        `name:"ordering-key" placeholder:"KEY" help:"Run it after the others of its endpoint with this key, one at a time."`
-	Callback string        `placeholder:"URL" help:"Receiver to be told of the end; the server lists which may be named."`
-	Key      string        `placeholder:"KEY" help:"Idempotency key: repeating the submit with it is safe."`
-	Wait     bool          `help:"Wait for the result and print that instead of the ID."`
-	JSON     bool          `name:"json" help:"Print the server's whole answer instead of the ID."`
+	Payload  string         `arg:"" help:"JSON payload, @FILE, or - for standard input."`
+	Endpoint string         `placeholder:"NAME" help:"Configured endpoint; the default one without it."`
+	Method   string         `placeholder:"METHOD" help:"Method of the request to the endpoint; POST, or what the endpoint's configuration says."`
+	Path     string         `placeholder:"PATH" help:"Path and query below the endpoint's URL."`
+	Header   []string       `short:"H" sep:"none" placeholder:"FIELD" help:"Header field for the endpoint, as 'NAME: VALUE'; may be repeated."`
+	Meta     []string       `sep:"none" placeholder:"NAME=VALUE" help:"Free metadata, kept with the request; may be repeated."`
+	Priority int            `help:"9 is the most urgent, 0 the default."`
+	Timeout  *time.Duration `placeholder:"DURATION" help:"Bound on one attempt."`
+	Delay    time.Duration  `help:"Deliver not before so long from now."`
+	Not      time.Time      `name:"not-before" placeholder:"TIME" help:"Deliver not before this time, as 2030-01-31T08:00:00Z."`
+	MaxAge   *time.Duration `placeholder:"DURATION" help:"End it TIMEOUT if it still waits so long from now."`
+	Deadline time.Time      `placeholder:"TIME" help:"End it TIMEOUT if it still waits at this time."`
+	Ordering *string        `name:"ordering-key" placeholder:"KEY" help:"Run it after the others of its endpoint with this key, one at a time."`
+	Callback *string        `placeholder:"URL" help:"Receiver to be told of the end; the server lists which may be named."`
+	Key      *string        `placeholder:"KEY" help:"Idempotency key: repeating the submit with it is safe."`
+	Wait     bool           `help:"Wait for the result and print that instead of the ID."`
+	JSON     bool           `name:"json" help:"Print the server's whole answer instead of the ID."`
 }
 
 // Run submits. It prints the correlation ID alone, so that a script can keep it.
 func (c *submitCommand) Run(ctx context.Context, env *Environment) error {
+	if err := c.empty(); err != nil {
+		return err
+	}
 	payload, err := c.payload(env.Stdin)
 	if err != nil {
 		return err
@@ -58,10 +61,10 @@ func (c *submitCommand) Run(ctx context.Context, env *Environment) error {
 	accepted, err := server.Submit(ctx, client.Submission{
 		Payload: payload,
 		Headers: headers,
-		Metadata: client.Metadata{Priority: c.Priority, Timeout: c.Timeout, Endpoint: c.Endpoint, Method: c.Method, Path: c.Path,
-			Delay: c.Delay, NotBefore: c.Not, MaxAge: c.MaxAge, Deadline: c.Deadline, OrderingKey: c.Ordering, CallbackURL: c.Callback,
-			Extra: extra},
-		IdempotencyKey: c.Key,
+		Metadata: client.Metadata{Priority: c.Priority, Timeout: orNone(c.Timeout), Endpoint: c.Endpoint, Method: c.Method, Path: c.Path,
+			Delay: c.Delay, NotBefore: c.Not, MaxAge: orNone(c.MaxAge), Deadline: c.Deadline, OrderingKey: orNone(c.Ordering),
+			CallbackURL: orNone(c.Callback), Extra: extra},
+		IdempotencyKey: orNone(c.Key),
 	})
 	switch {
 	case err != nil:
@@ -76,6 +79,36 @@ func (c *submitCommand) Run(ctx context.Context, env *Environment) error {
 	}
 	_, err = fmt.Fprintln(env.Stdout, accepted.CorrelationID)
 	return err
+}
+
+// empty refuses a flag that is given and says nothing, as a script whose variable is not set gives it: without it the request
+// would be accepted, and not be ordered, deduplicated, bounded or announced.
+func (c *submitCommand) empty() error {
+	for _, f := range []struct {
+		name  string
+		value *string
+	}{{"ordering-key", c.Ordering}, {"key", c.Key}, {"callback", c.Callback}} {
+		if f.value != nil && *f.value == "" {
+			return usage("--%s: is empty; give a value, or leave the flag out", f.name)
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		value *time.Duration
+	}{{"timeout", c.Timeout}, {"max-age", c.MaxAge}} {
+		if f.value != nil && *f.value <= 0 {
+			return usage("--%s: want a time above 0 such as 30s, or leave the flag out", f.name)
+		}
+	}
+	return nil
+}
+
+// orNone returns the value of a flag, the zero value if it is not given.
+func orNone[T any](flag *T) (value T) {
+	if flag != nil {
+		value = *flag
+	}
+	return value
 }
 
 func (c *submitCommand) payload(stdin io.Reader) (json.RawMessage, error) {
