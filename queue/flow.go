@@ -116,7 +116,7 @@ func (c GateChange) and(d GateChange) GateChange {
 
 // refusedCredentials is the hold of an endpoint that answers 401 or 403 to the credentials that are configured for it.
 func refusedCredentials() *HoldChange {
-	return &HoldChange{Reason: HoldAuth, Note: "the endpoint refused the configured credentials"}
+	return &HoldChange{Reason: HoldAuth, Note: "correct them in the configuration, which opens it, or release it"}
 }
 
 // cooldown returns the hold that an answer asks for, or nil: 429 and 503 by their Retry-After, any answer by a RateLimit
