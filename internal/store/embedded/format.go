@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -46,7 +47,7 @@ func inspect(fs vfs.FS, dir string) (exists bool, err error) {
 	version, convErr := strconv.Atoi(number)
 	switch {
 	case !ok || convErr != nil:
-		return false, &queue.CorruptError{Path: fs.PathJoin(dir, formatFile), Offset: -1, Err: errors.New("not a format that is known")}
+		return false, &queue.CorruptError{Path: fs.PathJoin(dir, formatFile), Offset: -1, Err: errors.New("not a format that is known; nothing was changed: restore this file, or the directory, from a copy")}
 	case version > formatVersion:
 		return false, fmt.Errorf("data directory %s has format %d, and this version reads up to %d: run the newer version", dir, version, formatVersion)
 	}
@@ -54,7 +55,7 @@ func inspect(fs vfs.FS, dir string) (exists bool, err error) {
 }
 
 // refuseForeign accepts a directory that is empty but for what a volume brings along, or in which a first start was cut
-// short.
+// short. A store that has lost its mark is damaged, not foreign.
 func refuseForeign(fs vfs.FS, dir string) error {
 	names, err := fs.List(dir)
 	if err != nil {
@@ -63,6 +64,10 @@ func refuseForeign(fs vfs.FS, dir string) error {
 	text, _ := readFile(fs, fs.PathJoin(dir, beginFile))
 	if strings.HasPrefix(text, formatWord) {
 		return nil
+	}
+	if slices.Contains(names, dbDir) && slices.Contains(names, blobDir) { // another one would begin without what is in this one
+		return &queue.CorruptError{Path: fs.PathJoin(dir, formatFile), Offset: -1,
+			Err: errors.New("the file is gone, and the rest of a store is there; nothing was changed: restore this file, or the directory, from a copy")}
 	}
 	for _, name := range names {
 		switch name {

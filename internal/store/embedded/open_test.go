@@ -36,6 +36,11 @@ func TestOpenRefusesWhatItMustNotTouch(t *testing.T) {
 		want  []string
 	}{
 		{"a foreign directory", func(t *testing.T, dir string) { write(t, filepath.Join(dir, "photo.jpg"), "x") }, []string{"holds something else", "photo.jpg", "choose an empty directory"}},
+		{"a store without its mark", func(t *testing.T, dir string) {
+			write(t, filepath.Join(dir, "db", "000001.log"), "x")
+			write(t, filepath.Join(dir, "blobs", "x"), "x")
+		}, []string{"corrupt", "FORMAT", "the file is gone", "from a copy"}},
+		{"a mark that is none", func(t *testing.T, dir string) { write(t, filepath.Join(dir, "FORMAT"), "x") }, []string{"corrupt", "FORMAT", "from a copy"}},
 		{"a file", func(t *testing.T, dir string) { write(t, dir, "x") }, []string{"is a file", "choose a directory"}},
 		{"a path below a file", func(t *testing.T, dir string) { write(t, filepath.Dir(dir), "x") }, []string{"file"}},
 		{"a newer format", func(t *testing.T, dir string) {
