@@ -35,7 +35,7 @@ func TestEveryErrorNamesSourceKeyValueAndWhatIsAccepted(t *testing.T) {
 		{"ordering by no field", url + "ordering: {header: 'a b'}}}}", nil,
 			`openhqm.yaml:1: proxy.endpoints.a.ordering.header: "a b" is not accepted; give the name of a header field`},
 		{"caller by a secret", url + "caller_header: Authorization}}}", nil,
-			`openhqm.yaml:1: proxy.endpoints.a.caller_header: "Authorization" holds a secret, and a key is shown to operators; give a field that may be seen`},
+			`openhqm.yaml:1: proxy.endpoints.a.caller_header: "Authorization" holds a secret, and its value is shown to operators; give a field that may be seen`},
 		{"boolean", "proxy: {enabled: maybe}", nil,
 			`openhqm.yaml:1: proxy.enabled: "maybe" is not accepted; give true or false`},
 		{"word", "queue: {durability: high}", nil,

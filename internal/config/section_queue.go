@@ -54,7 +54,8 @@ type Embedded struct {
 	// absolute one.
 	Dir string `yaml:"dir"`
 	// Low-water mark of the disk: with less space free than this, submits are answered 503 while running work finishes. What
-	// waits is delivered only while its answer, which may take `proxy.max_response_size`, has room.
+	// waits is delivered only while its answer, which may take `proxy.max_response_size`, has room; while the disk is above the
+	// mark, one call at a time always is.
 	MinFree Size `yaml:"min_free" min:"16MiB"`
 }
 

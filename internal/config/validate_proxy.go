@@ -117,14 +117,14 @@ func (k *checker) endpoint(name string) {
 	}
 }
 
-// keyField judges a field whose value is stored as a key, and shown wherever the message is.
+// keyField judges a field whose value is stored as a key or a caller, and shown wherever the message is.
 func (k *checker) keyField(key, name string) {
 	if name == "" {
 		return
 	}
 	k.field(key, name, "")
 	if telemetry.SecretName(name) {
-		k.wrong(key, "%q holds a secret, and a key is shown to operators; give a field that may be seen", name)
+		k.wrong(key, "%q holds a secret, and its value is shown to operators; give a field that may be seen", name)
 	}
 }
 
