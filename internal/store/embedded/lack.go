@@ -25,6 +25,6 @@ func (s *Store) showLack(q *line, g *queue.Gate) {
 	if q.lack.since.IsZero() || q.counts.Ready == 0 || s.disk.holds(q.lack.room) {
 		return
 	}
-	note := fmt.Sprintf("an answer may take %d bytes, and too little is free beside those of %d calls", q.lack.room, q.counts.Leased)
+	note := fmt.Sprintf("an answer may take %d bytes, and too little is free beside those of what runs; free some space, or lower proxy.max_response_size", q.lack.room)
 	g.Holds[queue.HoldDisk] = queue.Hold{Since: q.lack.since, Note: note}
 }
