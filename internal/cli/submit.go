@@ -23,14 +23,24 @@ type submitCommand struct {
 	Priority int            `help:"9 is the most urgent, 0 the default."`
 	Timeout  *time.Duration `placeholder:"DURATION" help:"Bound on one attempt."`
 	Delay    time.Duration  `help:"Deliver not before so long from now."`
-	Not      time.Time      `name:"not-before" placeholder:"TIME" help:"Deliver not before this time, as 2030-01-31T08:00:00Z."`
+	Not      instant        `name:"not-before" placeholder:"TIME" help:"Deliver not before this time, as 2030-01-31T08:00:00Z."`
 	MaxAge   *time.Duration `placeholder:"DURATION" help:"End it TIMEOUT if it still waits so long from now."`
-	Deadline time.Time      `placeholder:"TIME" help:"End it TIMEOUT if it still waits at this time."`
+	Deadline instant        `placeholder:"TIME" help:"End it TIMEOUT if it still waits at this time."`
 	Ordering *string        `name:"ordering-key" placeholder:"KEY" help:"Run it after the others of its endpoint with this key, one at a time."`
 	Callback *string        `placeholder:"URL" help:"Receiver to be told of the end; the server lists which may be named."`
 	Key      *string        `placeholder:"KEY" help:"Idempotency key: repeating the submit with it is safe."`
 	Wait     bool           `help:"Wait for the result and print that instead of the ID."`
 	JSON     bool           `name:"json" help:"Print the server's whole answer instead of the ID."`
+}
+
+// instant is a flag's moment. The layout in the error of Go's own parser tells nobody what to type.
+type instant struct{ time.Time }
+
+func (i *instant) UnmarshalText(text []byte) (err error) {
+	if i.Time, err = time.Parse(time.RFC3339, string(text)); err != nil {
+		return fmt.Errorf("%q is not a time of RFC 3339 such as 2030-01-31T08:00:00Z", text)
+	}
+	return nil
 }
 
 // Run submits. It prints the correlation ID alone, so that a script can keep it.
@@ -62,7 +72,7 @@ func (c *submitCommand) Run(ctx context.Context, env *Environment) error {
 		Payload: payload,
 		Headers: headers,
 		Metadata: client.Metadata{Priority: c.Priority, Timeout: orNone(c.Timeout), Endpoint: c.Endpoint, Method: c.Method, Path: c.Path,
-			Delay: c.Delay, NotBefore: c.Not, MaxAge: orNone(c.MaxAge), Deadline: c.Deadline, OrderingKey: orNone(c.Ordering),
+			Delay: c.Delay, NotBefore: c.Not.Time, MaxAge: orNone(c.MaxAge), Deadline: c.Deadline.Time, OrderingKey: orNone(c.Ordering),
 			CallbackURL: orNone(c.Callback), Extra: extra},
 		IdempotencyKey: orNone(c.Key),
 	})
