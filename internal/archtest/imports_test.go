@@ -68,16 +68,17 @@ var imports = map[string]rule{
 	// Tests only.
 	"internal/archtest": {},
 	"test/authority":    {},
-	"test/e2e":          {ours: []string{"test/authority", "test/misbehaviour", "test/recorder"}},
+	"test/e2e":          {ours: []string{"test/authority", "test/freeport", "test/misbehaviour", "test/recorder"}},
+	"test/freeport":     {},
 	"test/gate":         {ours: []string{"internal/fault"}},
-	"test/kill":         {ours: []string{"internal/fault", "test/recorder"}},
+	"test/kill":         {ours: []string{"internal/fault", "test/freeport", "test/recorder"}},
 	"test/misbehaviour": {ours: []string{"queue", "test/authority", "test/recorder"}},
 	"test/recorder":     {},
 }
 
 // testImports is what any test may import besides what its package may.
 var testImports = rule{
-	ours: []string{"queue", "queue/storetest", "internal/store/memory", "internal/telemetry", "test/authority", "test/misbehaviour", "test/recorder"},
+	ours: []string{"queue", "queue/storetest", "internal/store/memory", "internal/telemetry", "test/authority", "test/freeport", "test/misbehaviour", "test/recorder"},
 	drivers: []string{
 		"go.uber.org/goleak", "pgregory.net/rapid", "github.com/rogpeppe/go-internal",
 		"github.com/prometheus/client_golang", "go.yaml.in/yaml/v3", "golang.org/x/sys",

@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/openhqm/openhqm/internal/app"
+	"github.com/openhqm/openhqm/test/freeport"
 )
 
 func TestMain(m *testing.M) {
@@ -117,12 +118,11 @@ func again(ts *testscript.TestScript, failure string, done func() bool) {
 func freePorts(n int) ([]string, error) {
 	ports := make([]string, n)
 	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		address, err := freeport.Address()
 		if err != nil {
 			return nil, err
 		}
-		defer func() { _ = l.Close() }() // only now, so that all are different
-		_, ports[i], _ = net.SplitHostPort(l.Addr().String())
+		_, ports[i], _ = net.SplitHostPort(address)
 	}
 	return ports, nil
 }

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/openhqm/openhqm/test/freeport"
 )
 
 // startTimeout bounds how long any process may take to listen; the race
@@ -136,12 +138,11 @@ func eventually(t testing.TB, within time.Duration, check func() error) {
 // freeAddress returns a loopback address that nothing listens on at the moment.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return address
 }
 
 // port is the part of an address behind the colon.

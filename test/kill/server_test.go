@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/openhqm/openhqm/test/freeport"
 )
 
 // server is the product under test, on one data directory over all its lives.
@@ -111,10 +113,9 @@ func (s *server) logged(t *testing.T) []byte {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
