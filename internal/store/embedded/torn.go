@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,24 +91,37 @@ func checkManifest(fs vfs.FS, name string) error {
 }
 
 // checkLog looks for a chunk that is not whole and has one behind it that says that more had been synced by then. Chunks of
-// another number are of the log that used the file before.
+// another number are of the log that used the file before. So may be any bytes behind the end, and bodies, which clients
+// choose, are among them: within the block of the first bad chunk, where chunks have to be searched, what was synced must
+// be where one that was found begins; in later blocks only the chunks count that follow one another from the start.
 func checkLog(fs vfs.FS, name string, number uint32) error {
 	suspect := int64(-1)
 	return eachBlock(fs, name, func(offset int64, b []byte) error {
+		search := suspect < 0
+		var found []int64 // one behind the other, without a gap
 		for at := 0; len(b)-at >= logHeader; {
 			c := b[at:]
 			size := chunkSize(c, logHeader)
-			whole := c[6] > logTypes-4 && c[6] <= logTypes && size <= len(c) && binary.LittleEndian.Uint32(c[7:]) == number && matches(c[:size])
-			switch {
-			case whole && suspect >= 0 && binary.LittleEndian.Uint64(c[11:]) > uint64(suspect):
-				return damaged(name, suspect)
-			case whole:
-				at += size
+			if c[6] <= logTypes-4 || c[6] > logTypes || size > len(c) || binary.LittleEndian.Uint32(c[7:]) != number || !matches(c[:size]) {
+				if !search {
+					return nil
+				}
+				if suspect < 0 {
+					suspect = offset + int64(at)
+				}
+				found = found[:0]
+				at++ // its length is not to be trusted
 				continue
-			case suspect < 0:
-				suspect = offset + int64(at)
 			}
-			at++ // its length is not to be trusted
+			if suspect >= 0 {
+				found = append(found, offset+int64(at))
+				synced := binary.LittleEndian.Uint64(c[11:])
+				_, known := slices.BinarySearch(found, int64(synced))
+				if known || !search && synced > uint64(suspect) {
+					return damaged(name, suspect)
+				}
+			}
+			at += size
 		}
 		return nil
 	})

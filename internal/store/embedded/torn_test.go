@@ -2,7 +2,10 @@ package embedded
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
+	"math"
 	"strings"
 	"testing"
 
@@ -147,4 +150,33 @@ func TestATornEndIsNoDamage(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestWhatAClientSentIsNoEvidenceOfDamage: a log that took the place of an older one has the bodies of that behind its end,
+// and what a client can send must not keep the store from being opened. It does not know where in a log its bytes will lie.
+func TestWhatAClientSentIsNoEvidenceOfDamage(t *testing.T) {
+	files, _, log := tails(t)
+	whole := files[log]
+	for what, gap := range map[string]int{"in the block of the end": 1000, "in a later block": tailBlock + 1000} {
+		for _, synced := range []uint64{uint64(len(whole) + 1), uint64(len(whole) + gap + 5), math.MaxUint64} {
+			b := append(bytes.Clone(whole), bytes.Repeat([]byte("x"), gap)...)
+			for range 3 {
+				b = append(b, forged(b[7:11], synced)...)
+			}
+			if err := checkTails(diskOf(t, with(files, log, b)), testDir+"/"+dbDir); err != nil {
+				t.Errorf("%s, with %d synced: %v", what, synced, err)
+			}
+		}
+	}
+}
+
+// forged returns a chunk of a log without bytes of its own.
+func forged(number []byte, synced uint64) []byte {
+	c := make([]byte, logHeader)
+	c[6] = logTypes - 3
+	copy(c[7:], number)
+	binary.LittleEndian.PutUint64(c[11:], synced)
+	sum := crc32.Checksum(c[6:], castagnoli)
+	binary.LittleEndian.PutUint32(c, (sum>>15|sum<<17)+0xa282ead8)
+	return c
 }
