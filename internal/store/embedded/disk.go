@@ -57,7 +57,7 @@ func (d *disk) low() bool {
 // call at a time is always let through: a limit of answers that is larger than the disk must not stop everything.
 func (d *disk) holds(answer int64) bool {
 	answers := d.answers.Load()
-	return answer == 0 || answers+answer <= d.share() || answers == 0 && d.free.Load() >= d.minFree
+	return answer == 0 || answer <= d.share()-answers || answers == 0 && d.free.Load() >= d.minFree
 }
 
 // share is how much the answers of what runs may take together.

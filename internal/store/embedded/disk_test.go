@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -162,22 +163,24 @@ func TestNothingIsLeasedWhoseAnswerWouldHaveNoRoom(t *testing.T) {
 }
 
 func TestALimitOfAnswersBeyondTheDiskLeavesOneCallAtATime(t *testing.T) {
-	fs := vfs.NewMem()
-	setFree(fs, 2*defaultMinFree)
-	s := openOn(t, fs)
-	defer s.Close() // nothing depends on it
-	for range 2 {
-		if _, err := s.Enqueue(t.Context(), []*queue.Message{storetest.NewMessage("orders")}); err != nil {
-			t.Fatal(err)
+	for _, room := range []int64{1 << 40, math.MaxInt64} {
+		fs := vfs.NewMem()
+		setFree(fs, 2*defaultMinFree)
+		s := openOn(t, fs)
+		defer s.Close() // nothing depends on it
+		for range 2 {
+			if _, err := s.Enqueue(t.Context(), []*queue.Message{storetest.NewMessage("orders")}); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	want := queue.Want{Queue: "orders", Room: 1 << 40}
-	leases, err := s.Lease(t.Context(), queue.LeaseRequest{Max: 2, Slots: 2, TTL: time.Hour, Queues: []queue.Want{want}})
-	if err != nil || len(leases) != 1 {
-		t.Errorf("%d leased (%v), want 1", len(leases), err)
-	}
-	if err := s.Room(); err != nil {
-		t.Errorf("uploads beside it: %v", err)
+		want := queue.Want{Queue: "orders", Room: room}
+		leases, err := s.Lease(t.Context(), queue.LeaseRequest{Max: 2, Slots: 2, TTL: time.Hour, Queues: []queue.Want{want}})
+		if err != nil || len(leases) != 1 {
+			t.Errorf("%d leased (%v) of answers up to %d, want 1", len(leases), err, room)
+		}
+		if err := s.Room(); err != nil {
+			t.Errorf("uploads beside it: %v", err)
+		}
 	}
 }
 
