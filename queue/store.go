@@ -39,7 +39,8 @@ type QueueStore interface {
 	//
 	// The order: wanted queues with eligible messages take turns. Within a queue the highest priority goes first, within
 	// a priority the lowest Seq; but every eighth lease of the queue since the store was opened is the turn of a less urgent
-	// one, as [Turns] says, so that nothing is starved. A message whose deadline has passed is not leased, even before Run has expired it.
+	// one, as [Turns] says, so that nothing is starved. A message whose deadline has passed is not leased, even before Run
+	// has expired it.
 	Lease(ctx context.Context, request LeaseRequest) ([]Lease, error)
 
 	// Extend prolongs leases and reservations to TTL from now, and returns one Extended for each, in order. It need not be

@@ -11,8 +11,8 @@ import (
 )
 
 // rootsFor returns the authorities to trust for an endpoint that names none itself: nil, which means the host's, unless the
-// endpoint speaks https and the host has none, as in a container made from scratch. Then it is Mozilla's bundle that the binary carries. Importing
-// the bundle's parent instead would parse it at every start, that of `openhqm version` included.
+// endpoint speaks https and the host has none, as in a container made from scratch. Then it is Mozilla's bundle that the
+// binary carries. Importing the bundle's parent instead would parse it at every start, that of `openhqm version` included.
 func rootsFor(endpoint *config.Endpoint) (*x509.CertPool, error) {
 	return rootsOf(https(endpoint.URL.Reveal()) && endpoint.TLS.CAFile == "")
 }

@@ -49,7 +49,8 @@ type timeoutError struct{ limit time.Duration }
 func (e *timeoutError) Error() string { return "the attempt took longer than " + e.limit.String() }
 
 // faultOf says what an error of the transport, or of reading an answer, means. sent: a byte of the request may have
-// left; it has not arrived where the handshake was refused. ctx is the attempt's, whose cause tells a call that was ended from one that failed.
+// left; it has not arrived where the handshake was refused. ctx is the attempt's, whose cause tells a call that was ended
+// from one that failed.
 func faultOf(ctx context.Context, err error, sent bool) *fault {
 	var known *fault
 	if errors.As(err, &known) || errors.As(context.Cause(ctx), &known) {
