@@ -251,23 +251,19 @@ func fill(b []byte, value byte) {
 // manifestCut reports whether the last change in the manifest is gone, so that it looks like that of an earlier moment: cut
 // off, or more than one byte of it is another.
 func (r *relic) manifestCut(files map[string][]byte) bool {
-	for name, was := range r.files {
-		if !strings.Contains(name, "/MANIFEST-0") {
-			continue
-		}
-		last := 0
-		for at := 0; at < len(was); at += chunkSize(was[at:], manifestHeader) {
-			last = at
-		}
-		now, other := files[name], 0
-		for i := last; i < min(len(was), len(now)); i++ {
-			if now[i] != was[i] {
-				other++
-			}
-		}
-		return len(now) < len(was) || other > 1
+	name := manifestOf(files)
+	was, now := r.files[name], files[name]
+	last := 0
+	for at := 0; at < len(was); at += chunkSize(was[at:], manifestHeader) {
+		last = at
 	}
-	return false
+	other := 0
+	for i := last; i < min(len(was), len(now)); i++ {
+		if now[i] != was[i] {
+			other++
+		}
+	}
+	return len(now) < len(was) || other > 1
 }
 
 // firstLost returns the first write that may be missing: from it on, each has lost bytes of its log, or the manifest that

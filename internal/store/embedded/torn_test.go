@@ -36,12 +36,17 @@ func tails(t *testing.T) (files map[string][]byte, manifest, log string) {
 	files = contentOf(t, fs.CrashClone(vfs.CrashCloneCfg{}))
 	delete(files, testDir+"/"+pidFile) // goes with the process
 	must(t, s.Close())
+	return files, manifestOf(files), log
+}
+
+// manifestOf returns the name of the manifest in use. Of the open that made the database another one may be left.
+func manifestOf(files map[string][]byte) (manifest string) {
 	for name := range files {
 		if strings.Contains(name, "/MANIFEST-0") {
-			manifest = max(manifest, name) // of the open that made the database one may be left
+			manifest = max(manifest, name)
 		}
 	}
-	return files, manifest, log
+	return manifest
 }
 
 // with returns the files with another content of one.
