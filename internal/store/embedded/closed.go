@@ -51,23 +51,28 @@ func verifyClosed(fs vfs.FS, dir string) error {
 	if err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
-	damaged := func(name, what string) error {
-		return &queue.CorruptError{Path: fs.PathJoin(dir, dbDir, name), Offset: -1, Err: errors.New(what)}
+	differs := func(name, how string) error {
+		return &queue.CorruptError{Path: fs.PathJoin(dir, dbDir, name), Offset: -1, Err: errors.New(how)}
+	}
+	unlisted := make(map[string]left, len(is))
+	for _, f := range is {
+		unlisted[f.name] = f
 	}
 	for _, l := range was {
-		i := slices.IndexFunc(is, func(f left) bool { return f.name == l.name })
+		f, there := unlisted[l.name]
+		delete(unlisted, l.name)
 		switch {
-		case i < 0:
-			return damaged(l.name, "the file is gone that was there when the store was closed; restore the directory from a copy")
-		case is[i].size != l.size:
-			return damaged(l.name, fmt.Sprintf("the file has %d bytes and had %d when the store was closed; restore the directory from a copy", is[i].size, l.size))
-		case is[i].checksum != l.checksum:
-			return damaged(l.name, "the file has changed since the store was closed; restore the directory from a copy")
+		case !there:
+			return differs(l.name, "the file is gone that was there when the store was closed; "+damageRemedy)
+		case f.size != l.size:
+			return differs(l.name, fmt.Sprintf("the file has %d bytes and had %d when the store was closed; %s", f.size, l.size, damageRemedy))
+		case f.checksum != l.checksum:
+			return differs(l.name, "the file has changed since the store was closed; "+damageRemedy)
 		}
 	}
 	for _, f := range is {
-		if !slices.ContainsFunc(was, func(l left) bool { return l.name == f.name }) {
-			return damaged(f.name, "the file was not there when the store was closed; move it away")
+		if _, ok := unlisted[f.name]; ok {
+			return differs(f.name, "the file was not there when the store was closed; move it away")
 		}
 	}
 	return nil

@@ -146,8 +146,11 @@ func eachBlock(fs vfs.FS, name string, f func(offset int64, b []byte) error) err
 	}
 }
 
+// damageRemedy is what is left to do about a database that is refused.
+const damageRemedy = "nothing was changed: restore a backup, or keep this directory and begin with another"
+
 func damaged(name string, offset int64) error {
-	return &queue.CorruptError{Path: name, Offset: offset, Err: errors.New("checksum mismatch of what was synced; nothing was changed: restore a backup, or keep this directory and begin with another")}
+	return &queue.CorruptError{Path: name, Offset: offset, Err: errors.New("checksum mismatch of what was synced; " + damageRemedy)}
 }
 
 // chunkSize is the size that a chunk says it has.
