@@ -83,8 +83,9 @@ func (k *call) began() time.Time {
 	return k.firstAt
 }
 
-// broke notes that reading from c failed by the other side's doing. Without a byte of an answer, the transport may look for another connection: it
-// is told to stop before it sees the error, so that no healthy connection is spent on finding the gate closed.
+// broke notes that reading from c failed by the other side's doing. Without a byte of an answer, the transport may look for
+// another connection: it is told to stop before it sees the error, so that no healthy connection is spent on finding the
+// gate closed.
 func (k *call) broke(c *conn, err error) {
 	k.mu.Lock()
 	stop := k.owner == c && !k.heard && !planted.Planted(planted.ResentByTransport)

@@ -251,10 +251,10 @@ func (e *Endpoint) roundTrip(ctx context.Context, r *http.Request, k *call) (*ht
 	switch {
 	case c == nil:
 	case err == nil && !k.owned(c):
-		k.seal()
+		sent := k.seal() // a write may have begun since, and then nobody knows what was answered
 		c.Close()
 		answer.Body.Close()
-		return nil, errStrange
+		return nil, strange(sent)
 	case err != nil && c.secure != nil:
 		if refused := c.secure.refused.Load(); refused != nil {
 			return nil, refused
@@ -263,6 +263,12 @@ func (e *Endpoint) roundTrip(ctx context.Context, r *http.Request, k *call) (*ht
 	return answer, err
 }
 
-// errStrange is for an answer that was there before a byte of its request was written.
-var errStrange = &fault{class: queue.NotSent, status: http.StatusBadGateway,
-	text: "the endpoint had sent more than its last answer on this connection, which was closed"}
+// strange is for an answer that was there before a byte of its request was written.
+func strange(sent bool) *fault {
+	f := &fault{class: queue.NotSent, status: http.StatusBadGateway,
+		text: "the endpoint had sent more than its last answer on this connection, which was closed"}
+	if sent {
+		f.class = queue.Unanswered
+	}
+	return f
+}
