@@ -49,9 +49,10 @@
 //  4. A lease is synced before it is handed out, and at open every lease of the process before ends as queue.OnLost says.
 //  5. Bytes that fail their checksum are reported with their path and never handed out
 //     (TestADamagedBodyIsReportedWithPathAndOffset, TestADamagedTableIsReported), and damage is not taken for the end that
-//     a crash has torn, as long as something whole was written behind it (torn.go, FuzzRecovery). A store that was closed in
-//     good order is not opened when a file of its database was lost, cut, changed, replaced or added since (closed.go,
-//     TestADirectoryThatIsNotAsItWasClosedIsRefused).
+//     a crash has torn, as long as something whole was written behind it (torn.go, FuzzRecovery). For that nothing counts
+//     that a client can have sent without knowing its place in the log (TestWhatAClientSentIsNoEvidenceOfDamage). A store
+//     that was closed in good order is not opened when a file of its database was lost, cut, changed, replaced or added
+//     since (closed.go, TestADirectoryThatIsNotAsItWasClosedIsRefused).
 //  6. Memory does not grow with the number of waiting messages.
 //
 // # Concurrency
