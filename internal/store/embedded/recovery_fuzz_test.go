@@ -391,7 +391,7 @@ func diskOf(tb testing.TB, files map[string][]byte) *vfs.MemFS {
 		must(tb, fs.MkdirAll(fs.PathDir(path), 0o700))
 		file, err := fs.Create(path, vfs.WriteCategoryUnspecified)
 		must(tb, err)
-		_, err = file.Write(bytes.Clone(b)) // under the race detector it is scribbled over
+		_, err = file.Write(bytes.Clone(b)) // under the race detector the file system spoils what it was given
 		must(tb, errors.Join(err, file.Sync(), file.Close()))
 	}
 	return fs
