@@ -53,11 +53,18 @@ func (d *disk) low() bool {
 	return free < d.minFree || answers > 0 && free-answers < d.minFree/2
 }
 
-// holds reports whether one more answer of so many bytes has room beside those of what runs. While the disk is not low, one
-// call at a time is always let through: a limit of answers that is larger than the disk must not stop everything.
+// holds reports whether one more answer of so many bytes has room beside those of what runs. One call at a time is let
+// through for longer: while its answer has room at all, and, as long as the disk is not low, whatever its answer may take; a
+// limit of answers that is larger than the disk must not stop everything.
 func (d *disk) holds(answer int64) bool {
-	answers := d.answers.Load()
-	return answer == 0 || answer <= d.share()-answers || answers == 0 && d.free.Load() >= d.minFree
+	answers, free := d.answers.Load(), d.free.Load()
+	switch {
+	case answer == 0 || answer <= d.share()-answers:
+		return true
+	case answers > 0:
+		return false
+	}
+	return free >= d.minFree || answer <= free-d.minFree/2
 }
 
 // share is how much the answers of what runs may take together.

@@ -184,6 +184,30 @@ func TestALimitOfAnswersBeyondTheDiskLeavesOneCallAtATime(t *testing.T) {
 	}
 }
 
+// On a disk that our own results have filled, what waits goes on one at a time while its answer has room at all.
+func TestALowDiskLeavesOneCallAtATimeWhileItsAnswerHasRoom(t *testing.T) {
+	const answer = 10 << 20
+	for free, want := range map[int64]int{defaultMinFree/2 + 3*answer/2: 1, defaultMinFree/2 + answer/2: 0} {
+		fs := vfs.NewMem()
+		setFree(fs, 10*defaultMinFree)
+		s := openOn(t, fs)
+		defer s.Close() // nothing depends on it
+		for range 2 {
+			if results, err := s.Enqueue(t.Context(), []*queue.Message{storetest.NewMessage("orders")}); err != nil || results[0].Err != nil {
+				t.Fatal(err, results)
+			}
+		}
+		setFree(fs, uint64(free))
+		s.disk.sample()
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		leases, err := s.Lease(ctx, queue.LeaseRequest{Max: 2, Slots: 2, TTL: time.Hour, Queues: []queue.Want{{Queue: "orders", Room: answer}}})
+		cancel()
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) || len(leases) != want {
+			t.Errorf("with %d bytes free %d leased (%v), want %d", free, len(leases), err, want)
+		}
+	}
+}
+
 // Uploads stop where they would take what is kept for the answers of what runs.
 func TestUploadsLeaveTheRoomThatRunningCallsWereGiven(t *testing.T) {
 	fs := vfs.NewMem()
