@@ -51,7 +51,11 @@ func (s *storeHealth) see(err error) {
 	broken := fatal(err)
 	if disk || broken || errors.Is(err, queue.ErrUnavailable) || errors.Is(err, queue.ErrOutcomeUnknown) {
 		if s.refused.Swap(&refusal{err, time.Now()}) == nil {
-			s.log.Warn("the store takes no new messages", telemetry.KeyError, err)
+			attrs := []any{telemetry.KeyError, err}
+			if disk {
+				attrs = append(attrs, "remedy", "free space on the disk of the data directory, or lower queue.embedded.min_free")
+			}
+			s.log.Warn("the store takes no new messages", attrs...)
 		}
 	}
 	if broken {

@@ -65,7 +65,7 @@ func TestAFullDiskRefusesSubmitsAndRecoversByItself(t *testing.T) {
 		}
 		return nil
 	})
-	mentions(t, s.out.String(), `"msg":"the store takes no new messages"`, "free on its disk")
+	mentions(t, s.out.String(), `"msg":"the store takes no new messages"`, "free on its disk", "queue.embedded.min_free")
 	if got := s.replay(t, running); string(got.body) != "finished" {
 		t.Errorf("its result reads %q", got.body)
 	}
