@@ -22,6 +22,9 @@
 // run ends with the status and two fetches of every accepted message, redrives of dead letters, a SIGTERM, and `openhqm store
 // check`. What cannot run here is said, and does not make the call fail.
 //
+// A run in which nothing was wrong and too little happened, as on a machine that has no time, is made once more with another
+// seed; if too little happens again the call fails. A run in which anything was wrong is not.
+//
 // With -results DIR the results are kept, and with -report FILE a report is written from all that were kept.
 //
 // # Not here

@@ -110,20 +110,24 @@ func chaos(o options) (valid bool, err error) {
 			continue
 		}
 		fmt.Printf("\n== %s\n", name)
-		report, err := s.run(o)
-		if err != nil {
-			return false, fmt.Errorf("%s: %w; logs and data are in %s", name, err, o.dir)
-		}
-		if err := show(report); err != nil {
-			return false, err
-		}
-		valid = valid && report.Valid
-		r, err := o.result(name, began)
+		r, err := o.make(s, name)
 		if err != nil {
 			return false, err
 		}
-		r.Report = report
 		results = append(results, r)
+		if r.Report.TooLittle() {
+			fmt.Println("\nNothing was wrong, but too little happened to prove anything: it is made once more.")
+			once := o
+			once.seed, once.dir = o.seed+secondSeed, filepath.Join(o.dir, "again")
+			if s, err = once.scenario(name); err != nil {
+				return false, err
+			}
+			if r, err = once.make(s, name); err != nil {
+				return false, err
+			}
+			results = append(results, r)
+		}
+		valid = valid && r.Report.Valid
 	}
 	if o.results != "" {
 		if err := keepResults(o.results, o.seed, results); err != nil {
@@ -135,6 +139,30 @@ func chaos(o options) (valid bool, err error) {
 	}
 	fmt.Printf("\nlogs and data are in %s; the seed was %d\n", o.dir, o.seed)
 	return valid, nil
+}
+
+// secondSeed is how far the seed of a second try is from that of the first.
+const secondSeed = 1000
+
+// make makes one run and shows what came of it.
+func (o options) make(s *scenario, name string) (*result, error) {
+	began := time.Now()
+	if err := os.MkdirAll(o.dir, 0o755); err != nil {
+		return nil, err
+	}
+	report, err := s.run(o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; logs and data are in %s", name, err, o.dir)
+	}
+	if err := show(report); err != nil {
+		return nil, err
+	}
+	r, err := o.result(name, began)
+	if err != nil {
+		return nil, err
+	}
+	r.Report = report
+	return r, nil
 }
 
 func show(report *check.Report) error {

@@ -253,6 +253,12 @@ func TestCheckDemandsThatEnoughHappened(t *testing.T) {
 	if report.Valid || len(report.Missing) != 4 {
 		t.Errorf("valid %v, missing %q, want four things missing", report.Valid, report.Missing)
 	}
+	if !report.TooLittle() {
+		t.Error("nothing was wrong and too little happened, and the report does not say so")
+	}
+	if report.Lost = 1; report.TooLittle() {
+		t.Error("a lost request counts as too little")
+	}
 }
 
 func TestCheckMeasuresRedeliveryRecoveryAndLateRequests(t *testing.T) {

@@ -108,6 +108,16 @@ func (r *Report) conclude() {
 	}
 }
 
+// TooLittle reports that nothing was wrong, but less happened than proves that.
+func (r *Report) TooLittle() bool {
+	for _, f := range r.figures() {
+		if f.count > 0 {
+			return false
+		}
+	}
+	return len(r.Missing) > 0
+}
+
 // JSON writes the report as one line.
 func (r *Report) JSON(w io.Writer) error { return json.NewEncoder(w).Encode(r) }
 
