@@ -110,7 +110,7 @@ func (r *Record) Settle(s Settlement, now time.Time) error {
 		r.Result, r.Reason = s.Result, s.Reason
 		r.move(Dead, now)
 	case SettleCancelled:
-		r.MayHaveRun = s.MayHaveRun
+		r.MayHaveRun = s.MayHaveRun || r.ran()
 		r.move(Cancelled, now)
 	case SettleRelease:
 		r.back(cancelled, s.MayHaveRun, 0, now)

@@ -190,6 +190,26 @@ func TestLostDecidesInTheOrderOfItsRules(t *testing.T) {
 	}
 }
 
+// TestACancelledCallRemembersTheDeliveriesBeforeIt: the last call was cancelled before it was sent, and one before it had died
+// with its worker.
+func TestACancelledCallRemembersTheDeliveriesBeforeIt(t *testing.T) {
+	for _, crashed := range []bool{false, true} {
+		r := record(t, queue.Leased)
+		ref := queue.LeaseRef{ID: r.ID, Token: r.LeaseToken}
+		if crashed {
+			r.Lost(start)
+			ref = r.Lease("w", start, time.Minute)
+		}
+		err := r.Settle(queue.Settlement{LeaseRef: ref, Kind: queue.SettleCancelled, Attempt: &queue.Attempt{Class: queue.NotSent}}, start)
+		if err != nil || r.State != queue.Cancelled {
+			t.Fatal(err, r.State)
+		}
+		if r.MayHaveRun != crashed {
+			t.Errorf("after a delivery that crashed (%v), MayHaveRun is %v", crashed, r.MayHaveRun)
+		}
+	}
+}
+
 func TestMayHaveRunRemembersEarlierGenerations(t *testing.T) {
 	for class, want := range map[queue.Class]bool{queue.Unanswered: true, queue.Answered: true, queue.NotSent: false} {
 		r := record(t, queue.Leased)
