@@ -27,8 +27,9 @@ type Submission struct {
 	AttemptTimeout time.Duration
 	Callback       string
 
-	IdempotencyKey string   // "" for none
-	Fingerprint    [32]byte // of the request, where a key is given; see [Request.Fingerprint]
+	IdempotencyKey string        // "" for none
+	Fingerprint    [32]byte      // of the request, where a key is given; see [Request.Fingerprint]
+	KeepKey        time.Duration // how long the key stands for the message; 0: as long as that may wait and its result is kept
 }
 
 // Receipt is what a producer gets for an accepted message.
@@ -167,6 +168,9 @@ func (b *Broker) bind(s *Submission, now time.Time) (*Message, error) {
 			Scope:       IdempotencyScope(s.Caller, s.Route, s.IdempotencyKey),
 			Fingerprint: s.Fingerprint,
 			Keep:        p.keepKey(),
+		}
+		if s.KeepKey > 0 {
+			m.Idempotency.Keep = s.KeepKey
 		}
 	}
 	return m, nil

@@ -119,7 +119,7 @@ func New(ctx context.Context, c *config.Config, o Options) (app *App, err error)
 
 	a.builder = &builder{handlers: o.Extensions.Handlers, listeners: addresses, options: endpoint.Options{
 		Pseudonym: pseudonym(), WriteError: passFailed(replies, seen), Passed: a.passed, FilesRead: a.filesRead,
-	}, callback: callback.Options{Observe: a.metrics.Callback}}
+	}, callback: callback.Options{Observe: a.metrics.Callback}, metrics: a.metrics}
 	first, err := a.builder.build(c, nil)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 	"github.com/openhqm/openhqm/internal/endpoint"
 	"github.com/openhqm/openhqm/internal/flow"
 	"github.com/openhqm/openhqm/internal/ingress"
+	"github.com/openhqm/openhqm/internal/telemetry"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -55,6 +56,7 @@ type builder struct {
 	listeners map[string]net.Addr // by section of the configuration
 	options   endpoint.Options
 	callback  callback.Options
+	metrics   *telemetry.Metrics // counts predicates of routes that fail; may be nil
 }
 
 // build makes the snapshot of a configuration; before is the one it replaces, or nil. On an error nothing of before has
@@ -93,6 +95,10 @@ func (b *builder) build(c *config.Config, before *snapshot) (*snapshot, error) {
 	}
 	s.worked = slices.Sorted(maps.Keys(s.queues))
 	s.table = b.targets(s)
+	if err := b.routes(s); err != nil {
+		s.closeWhatIsNotIn(before)
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -224,7 +230,8 @@ func (t ingressTargets) Default() (ingress.Target, bool) { return t.live.Load().
 func (t ingressTargets) Named(name string) (ingress.Target, bool) {
 	return t.live.Load().table.Named(name)
 }
-func (t ingressTargets) Names() []string { return t.live.Load().table.Names() }
+func (t ingressTargets) Names() []string         { return t.live.Load().table.Names() }
+func (t ingressTargets) Routes() *ingress.Routes { return t.live.Load().table.Routes() }
 
 // apiTargets are the targets as the API wants them: those that a request may name, and the default.
 type apiTargets struct{ live *live }

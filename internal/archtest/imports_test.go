@@ -42,12 +42,12 @@ var imports = map[string]rule{
 	"internal/fault":     {},
 	"internal/telemetry": {ours: []string{"queue", "internal/fault"}, drivers: []string{"github.com/prometheus/client_golang", "github.com/lmittmann/tint", "golang.org/x/term"}},
 	"internal/auth":      {ours: []string{"queue"}, later: true},
-	"internal/route":     {ours: []string{"queue"}, later: true},
+	"internal/route":     {ours: []string{"internal/telemetry"}, drivers: []string{"github.com/itchyny/gojq"}},
 	"internal/flow":      {ours: []string{"queue", "internal/fault"}},
 	"internal/endpoint":  {ours: []string{"queue", "internal/fault", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts"}},
 	"internal/worker":    {ours: []string{"queue", "internal/fault", "internal/telemetry"}, drivers: []string{"golang.org/x/sync"}},
 	"internal/callback":  {ours: []string{"client", "queue", "internal/fault", "internal/telemetry"}, drivers: []string{"github.com/standard-webhooks/standard-webhooks/libraries/go"}},
-	"internal/ingress":   {ours: []string{"queue", "internal/fault", "internal/reply", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts", "github.com/dunglas/httpsfv"}},
+	"internal/ingress":   {ours: []string{"queue", "internal/fault", "internal/reply", "internal/route", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts", "github.com/dunglas/httpsfv"}},
 	"internal/api":       {ours: []string{"client", "queue", "internal/fault", "internal/ingress", "internal/reply", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts"}},
 	"internal/reply":     {ours: []string{"client", "queue", "internal/fault"}, drivers: []string{"golang.org/x/net/http/httpguts"}},
 	"internal/demo":      {ours: []string{"queue"}},
@@ -55,7 +55,7 @@ var imports = map[string]rule{
 
 	// Configuration fills the Config of the packages that obey it.
 	"internal/config": {
-		ours:    []string{"queue", "internal/api", "internal/callback", "internal/endpoint", "internal/ingress", "internal/store/embedded", "internal/telemetry", "internal/worker"},
+		ours:    []string{"queue", "internal/api", "internal/callback", "internal/endpoint", "internal/ingress", "internal/route", "internal/store/embedded", "internal/telemetry", "internal/worker"},
 		drivers: []string{"go.yaml.in/yaml/v3"},
 	},
 

@@ -16,8 +16,9 @@ type Config struct {
 	Routing      Routing      `yaml:"routing"`
 	Partitioning Partitioning `yaml:"partitioning"`
 
-	// Routes that choose an endpoint, a mode and keys by path, header or field.
-	Routes Unsupported `yaml:"routes" why:"routes"`
+	// Which requests go where, in which mode, with which keys: a list, of which the first route counts whose conditions all
+	// hold. A request that none takes goes to the default endpoint. In the environment: the whole list as a JSON array.
+	Routes []Route `yaml:"routes" live:"true"`
 	// Export of traces over OTLP.
 	Tracing Unsupported `yaml:"tracing" why:"tracing"`
 

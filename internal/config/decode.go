@@ -51,6 +51,8 @@ func (d *decoder) value(path string, n *node, v reflect.Value, sf reflect.Struct
 	switch {
 	case isMarker(t):
 		d.marker(path, n, t, sf)
+	case t == routesType:
+		v.Set(reflect.ValueOf(d.routesOf(path, n)))
 	case t.Kind() == reflect.Map:
 		d.mapOf(path, n, v, sf)
 	case t.Kind() == reflect.Slice:

@@ -17,7 +17,7 @@ var commentsJSON []byte
 
 // KeyDoc describes one key for the reference manual.
 type KeyDoc struct {
-	Key     string `json:"key"`               // dotted path; NAME stands for the name of an endpoint
+	Key     string `json:"key"`               // dotted path; NAME stands for the name of an endpoint or a route
 	Type    string `json:"type"`              // what kind of value it takes
 	Default string `json:"default,omitempty"` // as a user would write it, "" when there is none
 	Env     string `json:"env"`               // variable that sets it
@@ -57,6 +57,8 @@ func keysWith(comments map[string]string) []KeyDoc {
 			doc.Type, doc.Accepts = typeName(k.field), limits(k.field)
 			if rest, ok := strings.CutPrefix(k.path, "proxy.endpoints."+placeholder+"."); ok {
 				doc.Default = defaultOf(endpoint, rest)
+			} else if rest, ok := strings.CutPrefix(k.path, "routes."+placeholder+"."); ok {
+				doc.Default = defaultOf(reflect.ValueOf(defaultRoute()), rest)
 			} else {
 				doc.Default = defaultOf(defaults, k.path)
 			}
@@ -81,7 +83,7 @@ func statusOf(t reflect.Type) Status {
 // derived are the keys whose default Load computes; their comments say how.
 func derived(path string) bool {
 	switch path {
-	case "queue.type", "proxy.enabled", "proxy.default_endpoint", "timeout", "max_retries", "authorization":
+	case "queue.type", "proxy.enabled", "proxy.default_endpoint", "timeout", "max_retries", "authorization", "wait":
 		return true
 	}
 	return false

@@ -44,7 +44,7 @@ func (e environment) settings(r *report) []setting {
 		}
 		parts := strings.Split(rest, "__")
 		if len(parts) == 1 {
-			if _, ok := fieldOf(reflect.TypeFor[Config](), rest); !ok || !strings.HasPrefix(text, "{") {
+			if _, ok := fieldOf(reflect.TypeFor[Config](), rest); !ok || !strings.HasPrefix(text, "{") && !(rest == "routes" && strings.HasPrefix(text, "[")) {
 				noteNoSetting(name, rest, text, r)
 				continue
 			}

@@ -42,6 +42,12 @@ func (c *Config) yaml(path string, v reflect.Value) *yaml.Node {
 			}
 		case f.Type.Kind() == reflect.Map:
 			item = c.yamlMap(key, value)
+		case f.Type == routesType:
+			item = &yaml.Node{Kind: yaml.SequenceNode}
+			for i := range value.Len() {
+				one := value.Index(i)
+				item.Content = append(item.Content, c.yaml(join(key, one.Interface().(Route).Name), one))
+			}
 		case f.Type.Kind() == reflect.Slice:
 			item = &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
 			for i := range value.Len() {
@@ -83,6 +89,10 @@ func (c *Config) yamlMap(path string, v reflect.Value) *yaml.Node {
 				value = m[name].String()
 			}
 			n.Content = append(n.Content, text(name), text(value))
+		}
+	case map[string]int:
+		for _, name := range slices.Sorted(maps.Keys(m)) {
+			n.Content = append(n.Content, text(name), bare(strconv.Itoa(m[name])))
 		}
 	case map[string]string:
 		for _, name := range slices.Sorted(maps.Keys(m)) {

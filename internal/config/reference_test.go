@@ -79,7 +79,7 @@ func structOf(t *testing.T, path string) string {
 	parts := strings.Split(path, ".")
 	typ := reflect.TypeFor[Config]()
 	for _, part := range parts[:len(parts)-1] {
-		if typ.Kind() == reflect.Map {
+		if typ.Kind() == reflect.Map || typ == routesType {
 			typ = typ.Elem()
 			continue
 		}
@@ -99,7 +99,11 @@ func TestEveryKeyCanBeSetByTheVariableItsDocumentationNames(t *testing.T) {
 	for _, k := range Keys() {
 		parts := strings.Split(strings.ToLower(strings.TrimPrefix(k.Env, envPrefix)), "__")
 		path, _, err := resolver{root: &node{kind: mapping}, fold: true}.resolve(parts)
-		if err != nil || !strings.EqualFold(strings.Join(path, "."), k.Key) {
+		want := k.Key
+		if strings.HasPrefix(want, "routes.") {
+			want = "routes" // a list is set as a whole
+		}
+		if err != nil || !strings.EqualFold(strings.Join(path, "."), want) {
 			t.Errorf("%s leads to %v, %v; want %s", k.Env, path, err, k.Key)
 		}
 	}

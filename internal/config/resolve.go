@@ -42,6 +42,7 @@ func (k *checker) resolve() {
 	for _, name := range slices.Sorted(maps.Keys(k.c.Proxy.Endpoints)) {
 		k.resolveEndpoint(name)
 	}
+	k.resolveRoutes()
 	if p := &k.c.Proxy; !k.isSet("proxy.enabled") {
 		p.Enabled = len(p.Endpoints) > 0
 	}

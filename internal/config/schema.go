@@ -16,6 +16,7 @@ var (
 	sizeType        = reflect.TypeFor[Size]()
 	rateType        = reflect.TypeFor[Rate]()
 	endpointType    = reflect.TypeFor[Endpoint]()
+	routesType      = reflect.TypeFor[[]Route]()
 	unmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
@@ -75,7 +76,7 @@ func schema() []schemaKey {
 				walk(f.Type, path, below)
 			default:
 				keys = append(keys, schemaKey{path: path, field: f, live: below})
-				if f.Type.Kind() == reflect.Map && isSection(f.Type.Elem()) {
+				if f.Type.Kind() == reflect.Map && isSection(f.Type.Elem()) || f.Type == routesType {
 					walk(f.Type.Elem(), join(path, placeholder), below)
 				}
 			}
@@ -92,7 +93,11 @@ func join(prefix, key string) string {
 	return prefix + "." + key
 }
 
-// envName returns the variable that sets a key.
+// envName returns the variable that sets a key; a list is set as a whole.
 func envName(path string) string {
+	path, _, _ = strings.Cut(path, "routes."+placeholder)
+	if path == "" {
+		path = "routes"
+	}
 	return envPrefix + strings.ToUpper(strings.NewReplacer(".", "__", "-", "_").Replace(path))
 }

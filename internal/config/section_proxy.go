@@ -143,7 +143,7 @@ type Endpoint struct {
 	// How many retries may be sent for 100 first attempts, in each process and over ten seconds; 10 retries a second always
 	// may. Further ones come later: none is dropped. 0: retries come when they are due, however many there are.
 	RetryBudget int `yaml:"retry_budget" min:"0" max:"1000"`
-	// May a request name this endpoint (the OpenHQM-Endpoint field, `metadata.endpoint`)? `false`: no request goes to it.
+	// May a request name this endpoint (the OpenHQM-Endpoint field, `metadata.endpoint`)? `false`: only `routes` lead to it.
 	Selectable bool `yaml:"selectable"`
 
 	// Tokens fetched by the OAuth 2 client credentials grant.

@@ -19,6 +19,7 @@ func (k *checker) validate(backends []string) {
 	k.queue(backends)
 	k.worker()
 	k.proxy()
+	k.routes()
 	k.callback()
 }
 

@@ -9,7 +9,8 @@
 //  1. No false accept: 202 is sent only after [queue.Broker.Submit] has returned nil, with the durability it stated
 //     (TestA202IsSentOnlyAfterTheMessageIsStored).
 //  2. What the head decides (method, target, endpoint, size of fields and of an announced body) is refused before the body
-//     is touched, so that a client which expects 100-continue never uploads it (TestTheHeadIsRefusedBeforeTheBodyIsRead).
+//     is touched, so that a client which expects 100-continue never uploads it (TestTheHeadIsRefusedBeforeTheBodyIsRead). Where
+//     the jq program of a route mentions the body, what depends on the route is decided after a JSON body's first 256 KiB.
 //  3. A truncated or malformed body is 400 and nothing is stored (TestACutUploadIsNeverStored).
 //  4. Method, target, fields with their values in order, body and trailers are captured byte for byte, but for what
 //     [Handler] lists (TestCaptureKeepsWhatTheClientSent).

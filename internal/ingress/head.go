@@ -24,6 +24,7 @@ type call struct {
 	key      string // the idempotency key, or ""
 	caller   string
 	lane     queue.Lane
+	action   *Action // of the route that took it; nil: none did
 }
 
 // readHead decides all that the head alone decides, without touching the body. A problem refuses the request.
@@ -50,7 +51,7 @@ func (h *Handler) readHead(w http.ResponseWriter, r *http.Request, c *call) *rep
 		// Go drops the Transfer-Encoding of HTTP/1.0 and takes such a body for an empty one.
 		return reply.NewProblem(reply.KindLengthRequired, "a request with a body in version 1.0 of the protocol needs a Content-Length")
 	}
-	if problem := h.choose(r, c); problem != nil {
+	if problem := h.choose(w, r, c); problem != nil {
 		return problem
 	}
 	telemetry.SetRoute(w, c.target.Name) // a name of the configuration, never one that only the client knows
@@ -70,6 +71,9 @@ func (h *Handler) readHead(w http.ResponseWriter, r *http.Request, c *call) *rep
 	}
 	if c.mode == ModeSync {
 		return c.passes(r)
+	}
+	if c.action != nil {
+		c.action.Ask(&c.controls)
 	}
 	if problem := c.agree(r); problem != nil {
 		return problem
@@ -100,15 +104,19 @@ func (c *call) agree(r *http.Request) (problem *reply.Problem) {
 	return problem
 }
 
-// choose finds the target: the one that OpenHQM-Endpoint names, else the default.
-func (h *Handler) choose(r *http.Request, c *call) *reply.Problem {
+// choose finds the target: the one that OpenHQM-Endpoint names, else that of the route that takes the request, else the
+// default.
+func (h *Handler) choose(w http.ResponseWriter, r *http.Request, c *call) *reply.Problem {
 	names := r.Header["Openhqm-Endpoint"]
 	if len(names) == 0 {
+		if h.byRoute(w, r, c) {
+			return nil
+		}
 		var ok bool
 		if c.target, ok = h.targets.Default(); ok {
 			return nil
 		}
-		return h.unknownEndpoint("no endpoint is the default")
+		return h.unknownEndpoint("no route takes the request, and no endpoint is the default")
 	}
 	name := strings.TrimSpace(names[0])
 	target, ok := h.targets.Named(name)
@@ -127,7 +135,7 @@ func (h *Handler) unknownEndpoint(why string) *reply.Problem {
 		known = "there are " + strings.Join(names, ", ")
 	}
 	problem := reply.NewProblem(reply.KindUnknownEndpoint, why+"; "+known+
-		"; choose one with the OpenHQM-Endpoint header, or metadata.endpoint of a submit, or set proxy.default_endpoint")
+		"; choose one with the OpenHQM-Endpoint header, or metadata.endpoint of a submit, or set proxy.default_endpoint, or add a route (routes)")
 	problem.Members = map[string]any{"endpoints": names}
 	return problem
 }

@@ -10,6 +10,11 @@ import (
 // ScopedKey returns an idempotency key within the scope of a queue: one client may use one key for calls to two endpoints.
 func ScopedKey(queueName, key string) string { return queueName + "\x00" + key }
 
+// dedupeKey returns the key of a request by what is in it, of a form that no client's own key has.
+func dedupeKey(queueName string, fingerprint [32]byte) string {
+	return queueName + "\x00\x00" + string(fingerprint[:])
+}
+
 // TokenDeadline returns the deadline that a JWT in Authorization sets if it is forwarded: when it expires. Zero if there
 // is none, or if it has expired already.
 func TokenDeadline(h http.Header, now time.Time) time.Time { return tokenDeadline(h, now) }

@@ -44,6 +44,7 @@ type Table struct {
 	byName      map[string]Target
 	defaultName string
 	names       []string
+	routes      *Routes
 }
 
 // NewTable returns a table. The default is a name of one of the targets, or "" for none.

@@ -14,6 +14,8 @@ type Terms struct {
 	CallerHeader   string       // field that says who the caller is; "" for none
 	OrderingHeader string       // field whose value is the ordering key; "" for none
 	OnDead         queue.OnDead // what a dead letter does to its ordering key
+	FairHeader     string       // field that says whose share of the endpoint it takes, in place of an ordering key; "" for none
+	FairShare      int          // how many of one such value may be ready or under way at once
 }
 
 // Key returns the idempotency key that a request bears, "" if it has none and needs none. The method is that of the request
@@ -36,6 +38,9 @@ func (t *Terms) Caller(h http.Header) (string, *reply.Problem) {
 // Lane returns the lane of a request with these fields: that of the ordering key which it names itself, or of the one in
 // the field that the endpoint orders by.
 func (t *Terms) Lane(named string, h http.Header) (queue.Lane, *reply.Problem) {
+	if t.FairHeader != "" {
+		return t.fair(named, h)
+	}
 	key, problem := t.one(h, t.OrderingHeader, queue.MaxKeyLength)
 	switch {
 	case problem != nil:
@@ -50,6 +55,20 @@ func (t *Terms) Lane(named string, h http.Header) (queue.Lane, *reply.Problem) {
 		return queue.Lane{}, nil
 	}
 	return queue.Lane{Key: key, Bound: 1, OnDead: t.OnDead}, nil
+}
+
+// fair returns the lane of a request that takes a share of the endpoint. It stands in no order, so that one which names an
+// ordering key is refused.
+func (t *Terms) fair(named string, h http.Header) (queue.Lane, *reply.Problem) {
+	if named != "" {
+		return queue.Lane{}, reply.NewProblem(reply.KindBadParameter, fmt.Sprintf(
+			"an ordering key cannot be kept here: this route shares its endpoint out by %s (fairness); leave the key out", t.FairHeader))
+	}
+	key, problem := t.one(h, t.FairHeader, queue.MaxKeyLength)
+	if problem != nil || key == "" {
+		return queue.Lane{}, problem
+	}
+	return queue.Lane{Key: key, Bound: t.FairShare}, nil
 }
 
 // one returns the value of a field, "" if it is missing.

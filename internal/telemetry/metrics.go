@@ -36,6 +36,7 @@ type Metrics struct {
 	failures   [failKinds]prometheus.Counter
 	dead       map[queue.Reason]prometheus.Counter
 	callbacks  [callbackEnds]prometheus.Counter
+	predicates *prometheus.CounterVec
 
 	mu     sync.Mutex // of those who add to the maps below
 	queues atomic.Pointer[map[string]*queueCounters]
@@ -103,7 +104,11 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		Name: "openhqm_callback_attempts_total",
 		Help: "Attempts to tell a receiver that a request has finished, by what came of them.",
 	}, []string{"outcome"})
-	registry.MustRegister(m.requests, m.duration, m.inFlight, m.publish, m.consume, m.wait, m.transitions, m.flow,
+	m.predicates = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "openhqm_route_predicate_errors_total",
+		Help: "Requests for which the jq program of a route failed, so that the route did not take them.",
+	}, []string{"route"})
+	registry.MustRegister(m.predicates, m.requests, m.duration, m.inFlight, m.publish, m.consume, m.wait, m.transitions, m.flow,
 		m.delayed, processing, failures, dead, callbacks)
 
 	for i, name := range endNames {
@@ -156,6 +161,16 @@ func (m *Metrics) AddQueues(names ...string) {
 		m.queue(name)
 	}
 }
+
+// AddRoutes makes the counters of the named routes appear at zero.
+func (m *Metrics) AddRoutes(names ...string) {
+	for _, name := range names {
+		m.predicates.WithLabelValues(name)
+	}
+}
+
+// PredicateFailed counts a request for which the program of a route failed.
+func (m *Metrics) PredicateFailed(route string, _ error) { m.predicates.WithLabelValues(route).Inc() }
 
 // queue returns the counters of a queue. One that is known costs a look-up in a map that never changes.
 func (m *Metrics) queue(name string) *queueCounters {

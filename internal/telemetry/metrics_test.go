@@ -28,6 +28,8 @@ func counted(t *testing.T) (*Metrics, *prometheus.Registry) {
 	registry := prometheus.NewPedanticRegistry()
 	m := NewMetrics(registry)
 	m.AddQueues("legacy")
+	m.AddRoutes("orders")
+	m.PredicateFailed("orders", nil)
 	now := time.Unix(1_700_000_000, 0)
 	m.Watch(Sources{
 		Stats: func(context.Context) (queue.Stats, error) {

@@ -1,0 +1,91 @@
+package app
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/openhqm/openhqm/internal/config"
+	"github.com/openhqm/openhqm/internal/ingress"
+	"github.com/openhqm/openhqm/internal/route"
+	"github.com/openhqm/openhqm/queue"
+)
+
+// routes gives the targets of a snapshot the configured routes. A request that begins under one snapshot goes by its routes
+// and its endpoints, never by those of two.
+func (b *builder) routes(s *snapshot) error {
+	c := s.config
+	if !c.Proxy.Enabled || len(c.Routes) == 0 {
+		return nil
+	}
+	var programs []string
+	conditions, actions := make([]route.Route, len(c.Routes)), make([]ingress.Action, len(c.Routes))
+	for i := range c.Routes {
+		r := &c.Routes[i]
+		conditions[i] = route.Route{Name: r.Name, Conditions: r.Match.Conditions()}
+		if r.Match.JQ != "" {
+			programs = append(programs, r.Name)
+		}
+		var err error
+		if actions[i], err = routeAction(r, s.table); err != nil {
+			return fmt.Errorf("routes.%s: %w", r.Name, err)
+		}
+	}
+	failed := func(string, error) {}
+	if b.metrics != nil {
+		failed = b.metrics.PredicateFailed
+	}
+	table, err := route.New(conditions, failed)
+	if err != nil {
+		return fmt.Errorf("routes: %w", err)
+	}
+	if b.metrics != nil {
+		b.metrics.AddRoutes(programs...)
+	}
+	s.table = s.table.WithRoutes(ingress.NewRoutes(table, actions))
+	return nil
+}
+
+// routeAction returns what follows from a route.
+func routeAction(r *config.Route, targets *ingress.Table) (ingress.Action, error) {
+	a := ingress.Action{Route: r.Name, Priority: r.Priority, Delay: r.Delay.Std(), MaxAge: r.MaxAge.Std()}
+	if r.Dedupe.By != "" {
+		a.Dedupe = r.Dedupe.Window.Std()
+	}
+	a.Key = ingress.RouteKey(r.WeightedBy())
+	weights := r.Weights
+	if r.Endpoint != "" {
+		weights = map[string]int{r.Endpoint: 1}
+	}
+	for _, name := range slices.Sorted(maps.Keys(weights)) {
+		target, ok := targets.Named(name)
+		if !ok {
+			return a, fmt.Errorf("there is no endpoint %q", name)
+		}
+		a.Choices, a.Weights = append(a.Choices, routeTarget(r, target)), append(a.Weights, weights[name])
+	}
+	var err error
+	a.Rewrite, err = route.NewRewrite(r.Rewrite.Config())
+	return a, err
+}
+
+// routeTarget returns an endpoint as the requests of a route meet it.
+func routeTarget(r *config.Route, t ingress.Target) ingress.Target {
+	if mode, ok := ingress.ParseMode(r.Mode); ok && mode != ingress.ModeDefault { // the configuration has checked it
+		t.Mode = mode
+	}
+	t.Wait = r.Wait.Std()
+	t.KeepOnDisconnect = t.KeepOnDisconnect || r.OnDisconnect == "keep"
+	t.RequireKey = t.RequireKey || r.RequireIdempotencyKey
+	if r.Ordering.Header != "" {
+		t.OrderingHeader, t.OnDead = http.CanonicalHeaderKey(r.Ordering.Header), queue.OnDeadSkip
+		if r.Ordering.OnDead == config.OrderingBlock {
+			t.OnDead = queue.OnDeadBlock
+		}
+	}
+	if r.Fairness.Header != "" {
+		t.FairHeader, t.FairShare = http.CanonicalHeaderKey(r.Fairness.Header), r.Fairness.Concurrency
+	}
+	return t
+}

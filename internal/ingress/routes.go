@@ -1,0 +1,212 @@
+package ingress
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/openhqm/openhqm/internal/route"
+	"github.com/openhqm/openhqm/queue"
+)
+
+// Routes choose the target of requests that name none, and how they are treated. They never change.
+type Routes struct {
+	table   *route.Table
+	actions []Action
+}
+
+// Action is what follows from a route.
+type Action struct {
+	Route   string
+	Choices []Target // with the route's mode and terms; at least one
+	Weights []int    // of each choice
+	Key     func(r *http.Request) string
+	Rewrite *route.Rewrite // nil: the path stays
+
+	Priority int           // of requests that ask for none
+	Delay    time.Duration // at least
+	MaxAge   time.Duration // at most; 0: as the policy says
+	Dedupe   time.Duration // for how long equal requests without a key are one; 0: they are not
+}
+
+// NewRoutes returns routes and what follows from each, in the order of the table.
+func NewRoutes(table *route.Table, actions []Action) *Routes {
+	return &Routes{table: table, actions: actions}
+}
+
+// Router may be implemented by Targets that have routes.
+type Router interface {
+	// Routes returns the routes, nil if there are none.
+	Routes() *Routes
+}
+
+// WithRoutes gives a table routes, and returns it.
+func (t *Table) WithRoutes(routes *Routes) *Table {
+	t.routes = routes
+	return t
+}
+
+// Routes implements Router.
+func (t *Table) Routes() *Routes { return t.routes }
+
+// Matched is the target of a request by its route, and how the route treats it.
+type Matched struct {
+	Target Target
+	Action *Action
+}
+
+// Match returns what a request's route makes of it. host is the client's, origin the target in origin form.
+func (rs *Routes) Match(in *route.Input, r *http.Request) (Matched, bool) {
+	i, ok := rs.table.Match(in)
+	if !ok {
+		return Matched{}, false
+	}
+	a := &rs.actions[i]
+	return Matched{Target: *a.choose(r), Action: a}, true
+}
+
+// Explain judges the routes up to the one that takes a request.
+func (rs *Routes) Explain(in *route.Input) []route.Verdict { return rs.table.Explain(in) }
+
+func (a *Action) choose(r *http.Request) *Target {
+	if len(a.Choices) == 1 {
+		return &a.Choices[0]
+	}
+	names := make([]string, len(a.Choices))
+	for i := range a.Choices {
+		names[i] = a.Choices[i].Name
+	}
+	return &a.Choices[route.Choose(a.Key(r), names, a.Weights)]
+}
+
+// RouteKey returns what decides among weighted endpoints: the value of a header field, of a query parameter, or, also where
+// those are not there, the address of the peer.
+func RouteKey(kind, name string) func(r *http.Request) string {
+	name = canonicalIf(kind == "header", name)
+	return func(r *http.Request) string {
+		var value string
+		switch kind {
+		case "header":
+			value = strings.Join(r.Header[name], ",")
+		case "query":
+			value = r.URL.Query().Get(name)
+		}
+		if value != "" {
+			return kind + "\x00" + value
+		}
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		if err != nil {
+			return r.RemoteAddr
+		}
+		return host
+	}
+}
+
+func canonicalIf(header bool, name string) string {
+	if header {
+		return http.CanonicalHeaderKey(name)
+	}
+	return name
+}
+
+// Ask adds what the route says to what a request asks of the queue.
+func (a *Action) Ask(c *Controls) {
+	if c.Priority == 0 {
+		c.Priority = a.Priority
+	}
+	c.Delay = max(c.Delay, a.Delay)
+	if a.MaxAge > 0 && (c.MaxAge == 0 || c.MaxAge > a.MaxAge) {
+		c.MaxAge = a.MaxAge
+	}
+}
+
+// byRoute chooses the target by the routes, and reports whether one of them takes the request.
+func (h *Handler) byRoute(w http.ResponseWriter, r *http.Request, c *call) bool {
+	router, ok := h.targets.(Router)
+	if !ok {
+		return false
+	}
+	routes := router.Routes()
+	if routes == nil {
+		return false
+	}
+	path, query, _ := strings.Cut(c.origin, "?")
+	in := route.Input{Method: r.Method, Host: r.Host, Path: path, RawQuery: query, Header: r.Header}
+	if routes.table.ReadsBody() && isJSON(r.Header) && r.Body != nil && r.Body != http.NoBody {
+		in.Body = func() any { return peekJSON(w, r) }
+	}
+	m, ok := routes.Match(&in, r)
+	if !ok {
+		return false
+	}
+	c.target, c.action = m.Target, m.Action
+	if m.Action.Rewrite != nil {
+		c.origin = m.Action.Rewrite.Target(c.origin)
+	}
+	return true
+}
+
+// routed reports whether the request came by a route; its name is stored with the message.
+func (c *call) routed(s *queue.Submission) {
+	if c.action != nil {
+		s.Route = c.action.Route
+	}
+}
+
+// deduped makes a request without a key of its own one with what equals it within the window of its route: the key is what
+// makes requests equal (R16).
+func (c *call) deduped(s *queue.Submission) bool {
+	return c.action != nil && c.action.Dedupe > 0 && c.key == "" && !queue.Safe(s.Request.Method)
+}
+
+// maxPeeked is how much of a JSON body a predicate sees.
+const maxPeeked = 256 << 10
+
+func isJSON(h http.Header) bool {
+	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json")) && h.Get("Content-Encoding") == ""
+}
+
+// peekJSON reads a body ahead and puts it back; nil if it is no JSON or too long. What goes wrong while it is read shows again
+// to who reads the body next.
+func peekJSON(w http.ResponseWriter, r *http.Request) any {
+	if r.ContentLength > maxPeeked {
+		return nil
+	}
+	u := &upload{body: r.Body, control: http.NewResponseController(w)}
+	read, err := io.ReadAll(io.LimitReader(u, maxPeeked+1))
+	u.release()
+	r.Body = &putBack{Reader: io.MultiReader(bytes.NewReader(read), &rest{r.Body, err}), Closer: r.Body}
+	if err != nil || len(read) > maxPeeked {
+		return nil
+	}
+	var value any
+	if json.Unmarshal(read, &value) != nil {
+		return nil
+	}
+	return value
+}
+
+type putBack struct {
+	io.Reader
+	io.Closer
+}
+
+// rest is what was not read ahead, or the error that reading ahead came upon.
+type rest struct {
+	body io.Reader
+	err  error
+}
+
+func (b *rest) Read(p []byte) (int, error) {
+	if b.err != nil && !errors.Is(b.err, io.EOF) {
+		return 0, b.err
+	}
+	return b.body.Read(p)
+}
