@@ -246,3 +246,38 @@ func TestARoutesTargetIsTheEndpointsWithItsOwnTerms(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestRouteTestSaysWhereARequestGoesAndMasksSecrets(t *testing.T) {
+	c := load(t, "proxy: {endpoints: {a: {url: 'http://a/base?api_key=s3cret', auth_type: custom, auth_header_name: X-Gate, auth_token: s3cret}}}\n"+
+		"routes: [{name: r, match: {headers: {X-Api-Key: s3cret}}, endpoint: a}, {name: s, match: {path: /x}, endpoint: a, rewrite: {path: /y}, mode: async, priority: 4}]")
+	ask := func(fields ...string) *RouteTest {
+		t.Helper()
+		r, err := http.NewRequest("POST", "http://h/x?q=1", strings.NewReader("hi"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.RequestURI = "/x?q=1"
+		for i := 0; i < len(fields); i += 2 {
+			r.Header.Set(fields[i], fields[i+1])
+		}
+		got, err := TestRoute(c, Extensions{}, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := got.Text() + fmt.Sprint(got); strings.Contains(text, "s3cret") {
+			t.Errorf("a secret is shown: %s", text)
+		}
+		return got
+	}
+	got := ask()
+	if got.Route != "s" || got.Mode != "async" || got.Priority != 4 || got.URL != "http://a/base/y?api_key=***&q=1" || got.Header.Get("X-Gate") != "***" ||
+		len(got.Verdicts) != 2 || got.Verdicts[0].Why != "no header X-Api-Key with the right value" {
+		t.Errorf("%+v", got)
+	}
+	if got := ask("X-Api-Key", "s3cret"); got.Route != "r" || got.Mode != "auto" {
+		t.Errorf("%+v", got)
+	}
+	if got := ask("Openhqm-Endpoint", "b"); got.Status != 404 || got.Refusal == "" {
+		t.Errorf("%+v", got)
+	}
+}

@@ -58,6 +58,7 @@ type grammar struct {
 	Backup   backupCommand    `cmd:"" group:"operate" help:"Copy the store of a running server into a directory there."`
 	Restore  restoreCommand   `cmd:"" group:"operate" help:"Make a data directory of a backup, offline, and verify it."`
 
+	Route       routeCommands      `cmd:"" group:"tools" help:"Say which route a request takes."`
 	Config      configCommands     `cmd:"" group:"tools" help:"Check, print and begin a configuration."`
 	Store       storeCommands      `cmd:"" group:"tools" help:"Verify a data directory."`
 	Healthcheck healthcheckCommand `cmd:"" group:"tools" help:"Exit 0 if a running process is ready; for container health checks."`

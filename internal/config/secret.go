@@ -104,3 +104,18 @@ func MaskURL(s string) string {
 	}
 	return scheme + "://" + telemetry.MaskQuery(rest)
 }
+
+// SecretField reports whether the value of a header field that an endpoint is sent must not be shown: by its name, because it
+// bears the endpoint's credentials, or because its text held a variable.
+func (c *Config) SecretField(endpoint, name string) bool {
+	e := c.Proxy.Endpoints[endpoint]
+	if telemetry.SecretName(name) || strings.EqualFold(name, e.AuthHeaderName) {
+		return true
+	}
+	for field := range e.Headers {
+		if strings.EqualFold(field, name) && c.filled["proxy.endpoints."+endpoint+".headers."+field] {
+			return true
+		}
+	}
+	return false
+}

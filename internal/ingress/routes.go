@@ -61,7 +61,7 @@ type Matched struct {
 	Action *Action
 }
 
-// Match returns what a request's route makes of it. host is the client's, origin the target in origin form.
+// Match returns what a request's route makes of it; in is the request as routes see it.
 func (rs *Routes) Match(in *route.Input, r *http.Request) (Matched, bool) {
 	i, ok := rs.table.Match(in)
 	if !ok {
@@ -136,11 +136,7 @@ func (h *Handler) byRoute(w http.ResponseWriter, r *http.Request, c *call) bool 
 	if routes == nil {
 		return false
 	}
-	path, query, _ := strings.Cut(c.origin, "?")
-	in := route.Input{Method: r.Method, Host: r.Host, Path: path, RawQuery: query, Header: r.Header}
-	if routes.table.ReadsBody() && isJSON(r.Header) && r.Body != nil && r.Body != http.NoBody {
-		in.Body = func() any { return peekJSON(w, r) }
-	}
+	in := routeInput(w, r, c.origin, routes)
 	m, ok := routes.Match(&in, r)
 	if !ok {
 		return false

@@ -109,3 +109,6 @@ func (p *Replies) JSON(w http.ResponseWriter, r *http.Request, status int, a Abo
 
 // newIncident returns an ID for one failure, or for one own answer that is about no message.
 func newIncident() string { return queue.NewID(0, time.Now()).String() }
+
+// Status returns the status that the problem is answered with.
+func (p *Problem) Status() int { return kinds[p.Kind].status }

@@ -1,0 +1,174 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/openhqm/openhqm/internal/config"
+	"github.com/openhqm/openhqm/internal/endpoint"
+	"github.com/openhqm/openhqm/internal/ingress"
+	"github.com/openhqm/openhqm/internal/telemetry"
+	"github.com/openhqm/openhqm/queue"
+)
+
+// RouteTest says where a request would go, why, and what would be sent.
+type RouteTest struct {
+	Verdicts []RouteVerdict `json:"verdicts"`        // of the routes, up to the one that takes it
+	Route    string         `json:"route,omitempty"` // the route that takes it
+	Refusal  string         `json:"refusal,omitempty"`
+	Status   int            `json:"status,omitempty"` // of the refusal
+
+	Endpoint string `json:"endpoint,omitempty"`
+	Mode     string `json:"mode,omitempty"`
+	Wait     string `json:"wait,omitempty"` // how long auto holds, and sync stands in line
+
+	Priority    int    `json:"priority,omitempty"`
+	Delay       string `json:"delay,omitempty"`
+	MaxAge      string `json:"max_age,omitempty"`
+	OrderingKey string `json:"ordering_key,omitempty"`
+	FairnessKey string `json:"fairness_key,omitempty"`
+	Caller      string `json:"caller,omitempty"`
+	Keyed       bool   `json:"idempotency_key,omitempty"`
+	Dedupe      string `json:"dedupe,omitempty"`
+
+	Method string      `json:"method,omitempty"`
+	URL    string      `json:"url,omitempty"`
+	Host   string      `json:"host,omitempty"`
+	Header http.Header `json:"headers,omitempty"` // secrets masked
+}
+
+// RouteVerdict is whether one route takes the request.
+type RouteVerdict struct {
+	Route   string `json:"route"`
+	Matches bool   `json:"matches"`
+	Why     string `json:"why"`
+}
+
+// TestRoute decides a request as a process with this configuration would; nothing is stored or sent. The request's RequestURI
+// is its target.
+func TestRoute(c *config.Config, extend Extensions, r *http.Request) (*RouteTest, error) {
+	b := &builder{handlers: extend.Handlers, options: endpoint.Options{Pseudonym: "openhqm"}}
+	s, err := b.build(c, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer s.closeWhatIsNotIn(nil)
+	d, problem := ingress.Preview(ingress.Config{MaxBody: int64(c.Proxy.MaxRequestSize), MaxHeaderBytes: int(c.Server.MaxHeaderBytes)}, s.table, r)
+	t := &RouteTest{Route: d.Route, Verdicts: []RouteVerdict{}}
+	for _, v := range d.Verdicts {
+		t.Verdicts = append(t.Verdicts, RouteVerdict(v))
+	}
+	if problem != nil {
+		t.Refusal, t.Status = problem.Detail, problem.Status()
+		return t, nil
+	}
+	t.Endpoint, t.Mode = d.Target.Name, d.Mode.String()
+	if d.Mode != ingress.ModeAsync {
+		t.Wait = d.Wait.String()
+	}
+	if d.Mode != ingress.ModeSync {
+		t.asked(&d)
+	}
+	if q := s.queues[d.Target.Queue]; q.endpoint != nil {
+		return t, t.preview(c, q.endpoint, &d, r)
+	}
+	return t, nil
+}
+
+// asked fills in what is asked of the queue.
+func (t *RouteTest) asked(d *ingress.Decision) {
+	t.Priority, t.Caller, t.Keyed = d.Controls.Priority, d.Caller, d.Key
+	for field, value := range map[*string]fmt.Stringer{&t.Delay: d.Controls.Delay, &t.MaxAge: d.Controls.MaxAge, &t.Dedupe: d.Dedupe} {
+		if text := value.String(); text != "0s" {
+			*field = text
+		}
+	}
+	if d.Target.FairHeader != "" {
+		t.FairnessKey = d.Lane.Key
+	} else {
+		t.OrderingKey = d.Lane.Key
+	}
+}
+
+// preview fills in what would be sent.
+func (t *RouteTest) preview(c *config.Config, e *endpoint.Endpoint, d *ingress.Decision, r *http.Request) error {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	sent, err := e.Preview(&queue.Request{Method: r.Method, Target: d.Origin, Scheme: scheme, Host: r.Host, Proto: r.Proto,
+		Remote: r.RemoteAddr, Header: d.Fields}, d.Mode != ingress.ModeSync)
+	if err != nil {
+		return errors.New("nothing would be sent: " + err.Error())
+	}
+	t.Method, t.URL, t.Host, t.Header = sent.Method, telemetry.MaskQuery(sent.URL), sent.Host, http.Header{}
+	for name, values := range sent.Header {
+		for _, value := range values {
+			if c.SecretField(d.Target.Name, name) {
+				value = "***"
+			}
+			t.Header[name] = append(t.Header[name], value)
+		}
+	}
+	return nil
+}
+
+// Text returns the test for people.
+func (t *RouteTest) Text() string {
+	var b strings.Builder
+	for _, v := range t.Verdicts {
+		word := "no "
+		if v.Matches {
+			word = "yes"
+		}
+		fmt.Fprintf(&b, "%s  route %s: %s\n", word, v.Route, v.Why)
+	}
+	switch {
+	case t.Route != "":
+	case len(t.Verdicts) > 0:
+		b.WriteString("no route takes it\n")
+	default:
+		b.WriteString("no route was asked\n")
+	}
+	if t.Refusal != "" {
+		fmt.Fprintf(&b, "\nit is answered %d: %s\n", t.Status, t.Refusal)
+		return b.String()
+	}
+	fmt.Fprintf(&b, "\nendpoint      %s\nmode          %s\n", t.Endpoint, t.modeWords())
+	for _, line := range []struct{ name, value string }{{"delay", t.Delay}, {"max_age", t.MaxAge}, {"ordering key", t.OrderingKey},
+		{"fairness key", t.FairnessKey}, {"caller", t.Caller}, {"dedupe", t.Dedupe}} {
+		if line.value != "" {
+			fmt.Fprintf(&b, "%-14s%s\n", line.name, line.value)
+		}
+	}
+	if t.Mode != "sync" {
+		fmt.Fprintf(&b, "%-14s%d\n", "priority", t.Priority)
+	}
+	if t.Keyed {
+		fmt.Fprintf(&b, "%-14s%s\n", "idempotency", "by its Idempotency-Key")
+	}
+	if t.URL == "" {
+		return b.String()
+	}
+	fmt.Fprintf(&b, "\n%s %s\nHost: %s\n", t.Method, t.URL, t.Host)
+	for _, name := range slices.Sorted(maps.Keys(t.Header)) {
+		for _, value := range t.Header[name] {
+			fmt.Fprintf(&b, "%s: %s\n", name, value)
+		}
+	}
+	return b.String()
+}
+
+func (t *RouteTest) modeWords() string {
+	switch t.Mode {
+	case "sync":
+		return "sync: passes straight through, after " + t.Wait + " in line at most"
+	case "auto":
+		return "auto: stored, and held for the answer for " + t.Wait + " at most"
+	}
+	return "async: stored, and answered 202"
+}
