@@ -125,6 +125,9 @@ func (p *Producer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // appOwnsTheRest reports whether an application stands behind this listener that may own what only resembles our calls.
 func (p *Producer) appOwnsTheRest() bool {
+	if router, ok := p.o.Targets.(Router); ok && router.HasRoutes() {
+		return true // one of them may take it
+	}
 	target, ok := p.o.Targets.Default()
 	return ok && target.Endpoint
 }

@@ -119,30 +119,28 @@ func (p *Producer) bind(r *http.Request, e *envelope, payload queue.Body, m *met
 	if wrong = append(wrongHeaders, wrong...); wrong != nil {
 		return nil, wrong
 	}
-	target, err := p.target(m.endpoint)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.checkCallback(m.callback); err != nil {
-		return nil, err
-	}
 	if header["Content-Type"] == nil {
 		header["Content-Type"] = []string{"application/json"}
 	}
-	s := &queue.Submission{
-		Queue:    target.Queue,
-		Callback: m.callback,
-		Request: queue.Request{
-			Method: firstOf(m.method, target.Method, http.MethodPost),
-			Target: firstOf(m.path, "/"),
-			Scheme: scheme(r),
-			Host:   host, // else the endpoint's own: the client's names OpenHQM, which the application need not know
-			Proto:  r.Proto,
-			Remote: r.RemoteAddr,
-			Header: header,
-			Body:   payload,
-		},
+	request := queue.Request{
+		Method: firstOf(m.method, http.MethodPost),
+		Target: firstOf(m.path, "/"),
+		Scheme: scheme(r),
+		Host:   host, // else the endpoint's own: the client's names OpenHQM, which the application need not know
+		Proto:  r.Proto,
+		Remote: r.RemoteAddr,
+		Header: header,
+		Body:   payload,
 	}
+	target, action, err := p.route(r, &request, e, m)
+	if err != nil {
+		return nil, err
+	}
+	request.Method = firstOf(m.method, target.Method, http.MethodPost)
+	if err := p.checkCallback(m.callback); err != nil {
+		return nil, err
+	}
+	s := &queue.Submission{Queue: target.Queue, Callback: m.callback, Request: request}
 	if target.Endpoint {
 		s.Endpoint = target.Name
 	}
@@ -154,8 +152,17 @@ func (p *Producer) bind(r *http.Request, e *envelope, payload queue.Body, m *met
 	}
 	m.Ask(s)
 	key, err := p.agree(r, &target, m, s)
-	if err != nil || key == "" {
+	if err != nil {
 		return s, err
+	}
+	if action != nil {
+		s.Route = action.Route
+		if action.Dedupes(key, s.Request.Method) {
+			return s, action.Dedupe(r.Context(), s)
+		}
+	}
+	if key == "" {
+		return s, nil
 	}
 	s.IdempotencyKey = ingress.ScopedKey(target.Queue, key)
 	header["Idempotency-Key"] = r.Header["Idempotency-Key"] // for endpoints that honour it themselves

@@ -51,7 +51,7 @@ func (b *builder) routes(s *snapshot) error {
 func routeAction(r *config.Route, targets *ingress.Table) (ingress.Action, error) {
 	a := ingress.Action{Route: r.Name, Priority: r.Priority, Delay: r.Delay.Std(), MaxAge: r.MaxAge.Std()}
 	if r.Dedupe.By != "" {
-		a.Dedupe = r.Dedupe.Window.Std()
+		a.Window = r.Dedupe.Window.Std()
 	}
 	a.Key = ingress.RouteKey(r.WeightedBy())
 	weights := r.Weights

@@ -281,3 +281,50 @@ func TestRouteTestSaysWhereARequestGoesAndMasksSecrets(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestASubmitThatNamesNoEndpointGoesByTheRoutes(t *testing.T) {
+	p := start(t, shop(t, "", `
+  - {name: paths, match: {methods: [PUT], path_prefix: /v2}, endpoint: b, rewrite: {strip_prefix: /v2}, mode: sync}
+  - {name: payload, match: {jq: '.body.type == "refund" and .metadata.tenant == 7'}, endpoint: b, dedupe: {by: body}, max_age: 1h}
+  - {name: header, match: {headers: {X-To: b}}, endpoint: b}
+`), Options{})
+	submit := func(envelope string) (answer, *queue.Record) {
+		t.Helper()
+		got := call(t, "POST", p.url+"/api/v1/submit", envelope, "Content-Type", "application/json")
+		if got.status != http.StatusAccepted {
+			return got, nil
+		}
+		id, err := queue.ParseID(got.header.Get("OpenHQM-Correlation-Id"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec, err := p.Broker().Get(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got, rec
+	}
+	for _, test := range []struct{ envelope, queue, route, target string }{
+		{`{"payload": 1, "metadata": {"method": "PUT", "path": "/v2/x?y=1"}}`, "b", "paths", "/x?y=1"},
+		{`{"payload": {"type": "refund"}, "metadata": {"tenant": 7}}`, "b", "payload", "/"},
+		{`{"payload": 1, "headers": {"x-to": "b"}}`, "b", "header", "/"},
+		{`{"payload": 1, "headers": {"x-to": "b"}, "metadata": {"endpoint": "a"}}`, "a", "", "/"},
+	} {
+		got, rec := submit(test.envelope)
+		if rec == nil || rec.Queue != test.queue || rec.Route != test.route || rec.Request.Target != test.target {
+			t.Errorf("%s: %d %s, %+v", test.envelope, got.status, got.body, rec)
+		}
+	}
+	if got, _ := submit(`{"payload": 1}`); got.status != 404 || !strings.Contains(got.body, "metadata.endpoint") {
+		t.Errorf("no route and no default: %d %s", got.status, got.body)
+	}
+	if got, _ := submit(`{"payload": 1, "metadata": {"endpoint": "b"}}`); got.status != 404 {
+		t.Errorf("an endpoint that cannot be named: %d %s", got.status, got.body)
+	}
+	_, first := submit(`{"payload": {"type": "refund", "id": 1}, "metadata": {"tenant": 7}}`)
+	_, again := submit(`{"payload": {"type": "refund", "id": 1}, "metadata": {"tenant": 7, "try": 2}}`)
+	_, other := submit(`{"payload": {"type": "refund", "id": 2}, "metadata": {"tenant": 7}}`)
+	if first.ID != again.ID || first.ID == other.ID || first.Deadline.Sub(first.AcceptedAt).Round(time.Minute) != time.Hour {
+		t.Errorf("%+v\n%+v\n%+v", first, again, other)
+	}
+}

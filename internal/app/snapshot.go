@@ -247,6 +247,21 @@ func (t apiTargets) Named(name string) (api.Target, bool) {
 	return now.apiTarget(target, ok && target.Selectable)
 }
 
+// Route implements api.Router.
+func (t apiTargets) Route(request *queue.Request, body, metadata func() any, client *http.Request) (api.Target, *ingress.Action, bool) {
+	now := t.live.Load()
+	routes := now.table.Routes()
+	if routes == nil {
+		return api.Target{}, nil, false
+	}
+	m, ok := routes.MatchSubmitted(request, body, metadata, client)
+	target, ok := now.apiTarget(m.Target, ok)
+	return target, m.Action, ok
+}
+
+// HasRoutes implements api.Router.
+func (t apiTargets) HasRoutes() bool { return t.live.Load().table.Routes() != nil }
+
 func (t apiTargets) Names() []string { return t.live.Load().table.Names() }
 
 func (s *snapshot) apiTarget(t ingress.Target, ok bool) (api.Target, bool) {

@@ -58,7 +58,7 @@ type Match struct {
 	// Query parameters by name, with the values of `headers`.
 	Query map[string]Secret `yaml:"query"`
 	// A program of jq that is true for the request, an object with `method`, `host`, `path`, `query` and `headers` (lists of values, names of
-	// headers in lower case) and, where it is mentioned, `body`: JSON up to 256 KiB, else null. A program that fails is not true.
+	// headers in lower case) and, where it is mentioned, `body`: JSON up to 256 KiB, else null, and `metadata`, that of a submit. A program that fails is not true.
 	JQ string `yaml:"jq"`
 }
 

@@ -105,19 +105,23 @@ func (h *Handler) submit(r *http.Request, c *call, request queue.Request) (queue
 		s.Deadline = tokenDeadline(request.Header, time.Now())
 	}
 	c.controls.Ask(&s)
-	c.routed(&s)
-	deduped := c.deduped(&s)
-	if c.key != "" || deduped {
+	if c.action != nil {
+		s.Route = c.action.Route
+	}
+	switch deduped := c.action != nil && c.action.Dedupes(c.key, request.Method); {
+	case deduped:
+		if err := c.action.Dedupe(ctx, &s); err != nil {
+			h.discard(ctx, request.Body)
+			return queue.Receipt{}, err
+		}
+		c.target.KeepOnDisconnect = true // its repeat joins the message, so it must live
+	case c.key != "":
 		fingerprint, err := request.Fingerprint(ctx)
 		if err != nil {
 			h.discard(ctx, request.Body)
 			return queue.Receipt{}, fmt.Errorf("fingerprint the request: %w", err)
 		}
 		s.IdempotencyKey, s.Fingerprint = ScopedKey(c.target.Queue, c.key), fingerprint
-		if deduped {
-			s.IdempotencyKey, s.KeepKey = dedupeKey(c.target.Queue, fingerprint), c.action.Dedupe
-			c.target.KeepOnDisconnect = true // its repeat joins the message, so it must live
-		}
 	}
 	fault.Point(fault.SubmitBeforeStore)
 	receipt, err := h.broker.Submit(ctx, &s)

@@ -44,8 +44,8 @@ func Preview(config Config, targets Targets, r *http.Request) (Decision, *reply.
 	d.Target, d.Mode, d.Origin, d.Controls, d.Key, d.Caller, d.Lane = c.target, c.mode, c.origin, c.controls, c.key != "", c.caller, c.lane
 	if c.action != nil {
 		d.Route = c.action.Route
-		if c.mode != ModeSync && c.key == "" && !queue.Safe(r.Method) {
-			d.Dedupe = c.action.Dedupe
+		if c.mode != ModeSync && c.action.Dedupes(c.key, r.Method) {
+			d.Dedupe = c.action.Window
 		}
 	}
 	if problem != nil {

@@ -2,12 +2,15 @@ package ingress
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -32,7 +35,7 @@ type Action struct {
 	Priority int           // of requests that ask for none
 	Delay    time.Duration // at least
 	MaxAge   time.Duration // at most; 0: as the policy says
-	Dedupe   time.Duration // for how long equal requests without a key are one; 0: they are not
+	Window   time.Duration // for how long equal requests without a key are one; 0: they are not
 }
 
 // NewRoutes returns routes and what follows from each, in the order of the table.
@@ -126,6 +129,14 @@ func (a *Action) Ask(c *Controls) {
 	}
 }
 
+// MatchSubmitted returns what the route of a submit makes of the request that it describes. body is its payload.
+func (rs *Routes) MatchSubmitted(request *queue.Request, body, metadata func() any, client *http.Request) (Matched, bool) {
+	path, query, _ := strings.Cut(request.Target, "?")
+	in := route.Input{Method: request.Method, Host: request.Host, Path: path, RawQuery: query, Header: request.Header, Body: body, Metadata: metadata}
+	return rs.Match(&in, &http.Request{Method: request.Method, Host: request.Host, URL: &url.URL{Path: path, RawQuery: query},
+		Header: request.Header, RemoteAddr: client.RemoteAddr})
+}
+
 // byRoute chooses the target by the routes, and reports whether one of them takes the request.
 func (h *Handler) byRoute(w http.ResponseWriter, r *http.Request, c *call) bool {
 	router, ok := h.targets.(Router)
@@ -148,17 +159,20 @@ func (h *Handler) byRoute(w http.ResponseWriter, r *http.Request, c *call) bool 
 	return true
 }
 
-// routed reports whether the request came by a route; its name is stored with the message.
-func (c *call) routed(s *queue.Submission) {
-	if c.action != nil {
-		s.Route = c.action.Route
-	}
+// Dedupes reports whether a request with this idempotency key and method is one with those that equal it.
+func (a *Action) Dedupes(key, method string) bool {
+	return a.Window > 0 && key == "" && !queue.Safe(method)
 }
 
-// deduped makes a request without a key of its own one with what equals it within the window of its route: the key is what
-// makes requests equal (R16).
-func (c *call) deduped(s *queue.Submission) bool {
-	return c.action != nil && c.action.Dedupe > 0 && c.key == "" && !queue.Safe(s.Request.Method)
+// Dedupe makes a submission one with those that equal it within the window of the route: what makes requests equal (R16) is
+// its key.
+func (a *Action) Dedupe(ctx context.Context, s *queue.Submission) error {
+	fingerprint, err := s.Request.Fingerprint(ctx)
+	if err != nil {
+		return fmt.Errorf("fingerprint the request: %w", err)
+	}
+	s.IdempotencyKey, s.Fingerprint, s.KeepKey = dedupeKey(s.Queue, fingerprint), fingerprint, a.Window
+	return nil
 }
 
 // maxPeeked is how much of a JSON body a predicate sees.

@@ -56,7 +56,10 @@ func (in *Input) asObject(body bool) map[string]any {
 			query[name] = list(values)
 		}
 		in.object = map[string]any{"method": in.Method, "host": in.host, "path": in.path,
-			"headers": headers, "query": query, "body": nil}
+			"headers": headers, "query": query, "body": nil, "metadata": nil}
+		if in.Metadata != nil {
+			in.object["metadata"] = in.Metadata()
+		}
 	}
 	if body && in.Body != nil {
 		in.object["body"] = in.Body()

@@ -105,7 +105,8 @@ func (t *Table) Explain(in *Input) []Verdict {
 }
 
 // Input is a request as routes see it. A predicate is given it as an object with method, host, path, query and headers
-// (names in lower case, each with the list of its values), and body: the JSON of the body, or null.
+// (names in lower case, each with the list of its values), body: the JSON of the body, or null, and metadata: that of a submit,
+// else null.
 type Input struct {
 	Method   string
 	Host     string // as the client sent it
@@ -115,6 +116,8 @@ type Input struct {
 	// Body returns the JSON of the body, or nil where it is none or too large. It is called at most once, and only for a
 	// predicate that mentions it. nil: there is no body.
 	Body func() any
+	// Metadata returns what a submit says beside its payload, which is its body. nil: the request is no submit.
+	Metadata func() any
 
 	host, path string
 	query      map[string][]string
