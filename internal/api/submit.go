@@ -164,7 +164,7 @@ func (p *Producer) bind(r *http.Request, e *envelope, payload queue.Body, m *met
 	if key == "" {
 		return s, nil
 	}
-	s.IdempotencyKey = ingress.ScopedKey(target.Queue, key)
+	s.IdempotencyKey = ingress.ScopedKey(target.Queue, action, key)
 	header["Idempotency-Key"] = r.Header["Idempotency-Key"] // for endpoints that honour it themselves
 	s.Fingerprint, err = s.Request.Fingerprint(r.Context())
 	return s, err

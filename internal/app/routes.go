@@ -76,7 +76,9 @@ func routeTarget(r *config.Route, t ingress.Target) ingress.Target {
 		t.Mode = mode
 	}
 	t.Wait = r.Wait.Std()
-	t.KeepOnDisconnect = t.KeepOnDisconnect || r.OnDisconnect == "keep"
+	if r.OnDisconnect != "" {
+		t.KeepOnDisconnect = r.OnDisconnect == "keep"
+	}
 	t.RequireKey = t.RequireKey || r.RequireIdempotencyKey
 	if r.Ordering.Header != "" {
 		t.OrderingHeader, t.OnDead = http.CanonicalHeaderKey(r.Ordering.Header), queue.OnDeadSkip

@@ -282,6 +282,29 @@ func TestRouteTestSaysWhereARequestGoesAndMasksSecrets(t *testing.T) {
 	}
 }
 
+func TestAKeyCountsForItsRouteWhicheverEndpointItChooses(t *testing.T) {
+	a, b := saying(t, "a"), saying(t, "b")
+	with := func(weights string) *config.Config {
+		return load(t, "proxy: {endpoints: {a: {url: '"+a+"'}, b: {url: '"+b+"'}}}\n"+
+			"routes: [{name: r, match: {path: /x}, weights: "+weights+", mode: async}, {name: s, endpoint: a, mode: async}]")
+	}
+	p := start(t, with("{a: 1, b: 0}"), Options{})
+	id := func(path string) string {
+		t.Helper()
+		return call(t, "POST", p.url+path, "x", "Idempotency-Key", "k").header.Get("OpenHQM-Correlation-Id")
+	}
+	first := id("/x")
+	if _, err := p.Reload(with("{a: 0, b: 1}")); err != nil {
+		t.Fatal(err)
+	}
+	if again := id("/x"); again != first {
+		t.Errorf("the repeat went to the other endpoint as %s; the first was %s", again, first)
+	}
+	if other := id("/y"); other == first {
+		t.Error("the key counts for another route too")
+	}
+}
+
 func TestASubmitThatNamesNoEndpointGoesByTheRoutes(t *testing.T) {
 	p := start(t, shop(t, "", `
   - {name: paths, match: {methods: [PUT], path_prefix: /v2}, endpoint: b, rewrite: {strip_prefix: /v2}, mode: sync}

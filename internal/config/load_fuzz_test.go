@@ -23,6 +23,8 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte("a: &a [*a]\n<<: 1\n? [x]\n: y"), "SERVER__PORT", "1")
 	f.Add([]byte(allKinds), "PROXY__ENDPOINTS__LEGACY__RATE", "1/s")
 	f.Add([]byte("# nothing"), "SERVER", "{")
+	f.Add([]byte(twoEndpoints+"routes: [{name: r, endpoint: a, match: {path_regex: '/x/[0-9]+', headers: {X-A: '~b'}, jq: .body.x}, weight_key: query:a, rewrite: {regex: a, replace: $1}}]"),
+		"ROUTES", `[{"name": "r", "weights": {"a": 1, "b": 2}, "ordering": {"header": "X-A"}}]`)
 	f.Add([]byte("proxy: {endpoints: {a: {url: http://a, rate: 5/m, breaker: {failures: 3}, headers: {X-A: b}, header_names: [SOAPAction]}}}"), "WORKER__CONCURRENCY", "7")
 	f.Add([]byte("server: {host: ${TOKEN}, port: 0x10}\nworker: {timeout_seconds: 1e3, lease: 1h2m}\nproxy: {endpoints: {a: {url: 'http://a/${API_TOKEN:-b}', headers: {X: '#', Y: ' '}}}}"), "", "")
 	f.Fuzz(func(t *testing.T, file []byte, name, value string) {

@@ -44,7 +44,7 @@ routes:
 	if f := conditions.Query[0]; f.Name != "v" || f.Regex != "" || f.Exact != "" {
 		t.Errorf("%+v", f)
 	}
-	if second.Weights["a"] != 90 || second.OnDisconnect != "cancel" {
+	if second.Weights["a"] != 90 || second.OnDisconnect != "" {
 		t.Errorf("%+v", second)
 	}
 	again := load(t, printed(t, c))

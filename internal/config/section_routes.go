@@ -20,8 +20,9 @@ type Route struct {
 	Mode string `yaml:"mode" enum:"|sync|async|auto"`
 	// How long `auto` holds, and how long `sync` waits for its turn. Default: `proxy.wait`.
 	Wait Duration `yaml:"wait" max:"1h"`
-	// What becomes of a stored request that nobody has begun when its client leaves: `cancel`, or `keep`.
-	OnDisconnect string `yaml:"on_disconnect" enum:"cancel|keep"`
+	// What becomes of a stored request that nobody has begun when its client leaves: `cancel`, or `keep`. Empty: as for requests
+	// without a route, which are cancelled.
+	OnDisconnect string `yaml:"on_disconnect" enum:"|cancel|keep"`
 	// Priority of requests that name none, 9 being the most urgent.
 	Priority int `yaml:"priority" min:"0" max:"9"`
 	// How long a stored request waits before it is due. One that asks for more waits for that.
@@ -96,11 +97,10 @@ type Rewrite struct {
 // defaultRoute returns what a route is before its own keys are read. Wait is derived later.
 func defaultRoute() Route {
 	return Route{
-		Match:        Match{Methods: []string{}, Hosts: []string{}},
-		WeightKey:    "client",
-		OnDisconnect: "cancel",
-		Ordering:     Ordering{OnDead: OrderingSkip},
-		Fairness:     Fairness{Concurrency: 1},
-		Dedupe:       Dedupe{Window: 60 * second},
+		Match:     Match{Methods: []string{}, Hosts: []string{}},
+		WeightKey: "client",
+		Ordering:  Ordering{OnDead: OrderingSkip},
+		Fairness:  Fairness{Concurrency: 1},
+		Dedupe:    Dedupe{Window: 60 * second},
 	}
 }

@@ -121,7 +121,7 @@ func (h *Handler) submit(r *http.Request, c *call, request queue.Request) (queue
 			h.discard(ctx, request.Body)
 			return queue.Receipt{}, fmt.Errorf("fingerprint the request: %w", err)
 		}
-		s.IdempotencyKey, s.Fingerprint = ScopedKey(c.target.Queue, c.key), fingerprint
+		s.IdempotencyKey, s.Fingerprint = ScopedKey(c.target.Queue, c.action, c.key), fingerprint
 	}
 	fault.Point(fault.SubmitBeforeStore)
 	receipt, err := h.broker.Submit(ctx, &s)

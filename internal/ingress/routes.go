@@ -32,6 +32,8 @@ type Action struct {
 	Key     func(r *http.Request) string
 	Rewrite *route.Rewrite // nil: the path stays
 
+	names []string // of the choices
+
 	Priority int           // of requests that ask for none
 	Delay    time.Duration // at least
 	MaxAge   time.Duration // at most; 0: as the policy says
@@ -40,6 +42,12 @@ type Action struct {
 
 // NewRoutes returns routes and what follows from each, in the order of the table.
 func NewRoutes(table *route.Table, actions []Action) *Routes {
+	for i := range actions {
+		a := &actions[i]
+		for j := range a.Choices {
+			a.names = append(a.names, a.Choices[j].Name)
+		}
+	}
 	return &Routes{table: table, actions: actions}
 }
 
@@ -81,11 +89,7 @@ func (a *Action) choose(r *http.Request) *Target {
 	if len(a.Choices) == 1 {
 		return &a.Choices[0]
 	}
-	names := make([]string, len(a.Choices))
-	for i := range a.Choices {
-		names[i] = a.Choices[i].Name
-	}
-	return &a.Choices[route.Choose(a.Key(r), names, a.Weights)]
+	return &a.Choices[route.Choose(a.Key(r), a.names, a.Weights)]
 }
 
 // RouteKey returns what decides among weighted endpoints: the value of a header field, of a query parameter, or, also where
@@ -171,7 +175,7 @@ func (a *Action) Dedupe(ctx context.Context, s *queue.Submission) error {
 	if err != nil {
 		return fmt.Errorf("fingerprint the request: %w", err)
 	}
-	s.IdempotencyKey, s.Fingerprint, s.KeepKey = dedupeKey(s.Queue, fingerprint), fingerprint, a.Window
+	s.IdempotencyKey, s.Fingerprint, s.KeepKey = dedupeKey(fingerprint), fingerprint, a.Window
 	return nil
 }
 

@@ -7,13 +7,17 @@ import (
 
 // What a submit through the API has in common with a captured request is read by the same code.
 
-// ScopedKey returns an idempotency key within the scope of a queue: one client may use one key for calls to two endpoints.
-func ScopedKey(queueName, key string) string { return queueName + "\x00" + key }
+// ScopedKey returns an idempotency key within the scope of a queue: one client may use one key for calls to two endpoints. By
+// a route it counts for the route, whichever of several endpoints that chooses.
+func ScopedKey(queueName string, action *Action, key string) string {
+	if action != nil {
+		queueName = "" // the route's name is part of the scope already
+	}
+	return queueName + "\x00" + key
+}
 
 // dedupeKey returns the key of a request by what is in it, of a form that no client's own key has.
-func dedupeKey(queueName string, fingerprint [32]byte) string {
-	return queueName + "\x00\x00" + string(fingerprint[:])
-}
+func dedupeKey(fingerprint [32]byte) string { return "\x00\x00" + string(fingerprint[:]) }
 
 // TokenDeadline returns the deadline that a JWT in Authorization sets if it is forwarded: when it expires. Zero if there
 // is none, or if it has expired already.

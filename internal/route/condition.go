@@ -32,7 +32,13 @@ type field struct {
 }
 
 func compile(r *Route) (compiled, error) {
-	c := compiled{name: r.Name, methods: r.Conditions.Methods, path: r.Conditions.Path}
+	c := compiled{name: r.Name, path: r.Conditions.Path}
+	for _, method := range r.Conditions.Methods {
+		if upper := strings.ToUpper(method); slices.Contains(standardMethods, upper) {
+			method = upper // nobody means another one that is written in lower case
+		}
+		c.methods = append(c.methods, method)
+	}
 	for _, host := range r.Conditions.Hosts {
 		host = strings.ToLower(strings.TrimSuffix(host, "."))
 		if rest, ok := strings.CutPrefix(host, "*."); ok {
@@ -50,6 +56,9 @@ func compile(r *Route) (compiled, error) {
 	if c.headers, err = compileFields(r.Conditions.Headers, http.CanonicalHeaderKey); err != nil {
 		return c, fmt.Errorf("headers: %w", err)
 	}
+	if slices.ContainsFunc(c.headers, func(f field) bool { return f.name == "Host" }) {
+		return c, errors.New("headers: the host is compared by hosts; give it there")
+	}
 	if c.query, err = compileFields(r.Conditions.Query, func(name string) string { return name }); err != nil {
 		return c, fmt.Errorf("query: %w", err)
 	}
@@ -60,6 +69,9 @@ func compile(r *Route) (compiled, error) {
 	}
 	return c, nil
 }
+
+var standardMethods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+	http.MethodOptions, http.MethodTrace}
 
 func (c *compiled) compilePath(r *Conditions) error {
 	given := 0

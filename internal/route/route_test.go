@@ -92,6 +92,12 @@ func TestEachConditionTakesWhatItSays(t *testing.T) {
 	if _, ok := methods.Match(input("PUT", "http://a/", nil)); !ok {
 		t.Error("PUT is one of the methods")
 	}
+	lower := one(t, route.Conditions{Methods: []string{"put", "purge"}})
+	for method, want := range map[string]bool{"PUT": true, "put": false, "purge": true, "PURGE": false} {
+		if _, ok := lower.Match(input(method, "http://a/", nil)); ok != want {
+			t.Errorf("%s: %v", method, ok)
+		}
+	}
 	if _, ok := methods.Match(input("GET", "http://a/", nil)); ok {
 		t.Error("GET is none of the methods")
 	}
@@ -240,6 +246,7 @@ func TestWhatCanNeverWorkIsRefusedByName(t *testing.T) {
 		"missing closing ]":   {PathRegex: "/[a"},
 		"host":                {Hosts: []string{"*"}},
 		"X: error parsing":    {Headers: []route.Field{{Name: "X", Regex: "("}}},
+		"compared by hosts":   {Headers: []route.Field{{Name: "host", Exact: "a"}}},
 		"is no program":       {JQ: ".a |"},
 		"cannot be compiled":  {JQ: "nothing_like_it"},
 		"is not allowed":      {JQ: "input"},
