@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/openhqm/openhqm/internal/route"
@@ -362,4 +363,23 @@ func BenchmarkMatch(b *testing.B) {
 			})
 		}
 	}
+}
+
+func TestATableIsSharedByManyRequests(t *testing.T) {
+	r := table(t,
+		route.Route{Name: "no", Conditions: route.Conditions{JQ: `.body.n > 5 and (.headers["x-n"] | length) == 0`}},
+		route.Route{Name: "yes", Conditions: route.Conditions{PathRegex: "/[a-z]+", JQ: `.body.n as $n | [range($n)] | add == 10`}})
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 50 {
+				in := input("POST", "http://a/x", http.Header{"X-N": {"1"}})
+				in.Body = func() any { return map[string]any{"n": 5.0} }
+				if i, ok := r.Match(in); !ok || r.Name(i) != "yes" {
+					t.Errorf("%d %v", i, ok)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
