@@ -16,7 +16,7 @@ func (b *Broker) Lease(ctx context.Context, request LeaseRequest) ([]*Delivery, 
 	for i := range leases {
 		r := leases[i].Record
 		p := b.policy(r.Queue)
-		deliveries[i] = &Delivery{LeaseRef: leases[i].LeaseRef, Record: r, Bodies: b.store, Last: r.Attempts+1 >= p.MaxAttempts}
+		deliveries[i] = &Delivery{LeaseRef: leases[i].LeaseRef, Record: r, Bodies: b.store, Last: r.Attempts+1 >= p.attempts(r.Route)}
 		b.observer.Observe(Event{Kind: EventLeased, ID: r.ID, Queue: r.Queue, Endpoint: r.Endpoint, State: Leased,
 			Duration: r.UpdatedAt.Sub(r.AcceptedAt)})
 	}
@@ -235,7 +235,7 @@ func (p *Policy) retry(d *Delivery, o Outcome, s *Settlement, probe bool) {
 		return
 	}
 	attempts := d.Record.Attempts + 1
-	if attempts >= p.MaxAttempts {
+	if attempts >= p.attempts(d.Record.Route) {
 		s.dead(ReasonAttemptsExhausted, o.Result)
 		return
 	}

@@ -54,7 +54,8 @@ func (b *Broker) Explain(ctx context.Context, id ID) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Explanation{Record: r, MaxAttempts: b.policy(r.Queue).MaxAttempts}
+	p := b.policy(r.Queue)
+	e := &Explanation{Record: r, MaxAttempts: p.attempts(r.Route)}
 	if err := b.surroundings(ctx, r.Queue, e); err != nil || r.State.Terminal() {
 		e.Cause = e.ofMessage()
 		return e, err

@@ -8,8 +8,9 @@ import (
 // Policy is how the Broker treats the messages of one queue. It may change while messages wait; what it fixed at submit
 // (OnLost, deadline, retention) stays as it was.
 type Policy struct {
-	MaxAttempts   int // counted attempts before a message is dead; at least 1 (max_retries + 1)
-	MaxDeliveries int // poison limit: deliveries that ended in a crash
+	MaxAttempts   int            // counted attempts before a message is dead; at least 1 (max_retries + 1)
+	MaxDeliveries int            // poison limit: deliveries that ended in a crash
+	RouteAttempts map[string]int // MaxAttempts of messages that came by a route of this name; nil: as the others
 	Backoff       Backoff
 	MaxAge        time.Duration // default deadline after acceptance; 0: none
 	KeepResult    time.Duration
@@ -20,6 +21,14 @@ type Policy struct {
 	InjectsAuth          bool // 401 and 403 to a request with credentials of OpenHQM's own are faults of configuration
 
 	Statuses map[int]Verdict // overrides of the status table
+}
+
+// attempts returns how many attempts a message may have that came by a route.
+func (p *Policy) attempts(route string) int {
+	if n, ok := p.RouteAttempts[route]; ok {
+		return n
+	}
+	return p.MaxAttempts
 }
 
 // DefaultPolicy is what applies to a queue without a policy of its own.

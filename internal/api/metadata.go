@@ -28,6 +28,8 @@ type metadata struct {
 	method   string
 	path     string
 	callback string
+
+	transformed []byte // what the rules of routing made of the payload; nil: nothing
 }
 
 // memberErrors are the wrong members of an envelope.

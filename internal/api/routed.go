@@ -27,7 +27,7 @@ const maxSeen = 256 << 10
 // route's terms and what it asks of the queue are in the target, in m and in the request's target.
 func (p *Producer) route(client *http.Request, request *queue.Request, e *envelope, m *metadata) (Target, *ingress.Action, error) {
 	if router, ok := p.o.Targets.(Router); ok && m.endpoint == "" {
-		body := func() any { return jsonOf(client.Context(), request.Body) }
+		body := func() any { return jsonOf(client.Context(), request.Body, maxSeen) }
 		target, action, taken := router.Route(request, body, func() any { return decoded(e.metadata) }, client)
 		if taken {
 			action.Ask(&m.Controls)
@@ -37,12 +37,19 @@ func (p *Producer) route(client *http.Request, request *queue.Request, e *envelo
 			return target, action, nil
 		}
 	}
+	ruled, err := p.rule(client.Context(), request, e, m)
+	if err != nil {
+		return Target{}, nil, err
+	}
+	if ruled != nil {
+		return ruled.Target, &ingress.Action{Route: ruled.Name}, nil
+	}
 	target, err := p.target(m.endpoint)
 	return target, nil, err
 }
 
-func jsonOf(ctx context.Context, b queue.Body) any {
-	if b.Size() > maxSeen {
+func jsonOf(ctx context.Context, b queue.Body, limit int64) any {
+	if b.Size() > limit {
 		return nil
 	}
 	r, err := b.Open(ctx)

@@ -77,6 +77,10 @@ func (p *Producer) submission(w http.ResponseWriter, r *http.Request) (*queue.Su
 		p.discard(r.Context(), payload)
 		return nil, err
 	}
+	if err := p.transform(r.Context(), s, m.transformed); err != nil {
+		p.discard(r.Context(), payload)
+		return nil, err
+	}
 	return s, nil
 }
 

@@ -26,8 +26,11 @@ func (a *App) rereading(ctx context.Context, hangup chan os.Signal) {
 	changed := make(chan struct{}, 1)
 	var watching sync.WaitGroup
 	defer watching.Wait()
-	if path := a.live.Load().config.File(); path != "" {
-		watching.Go(func() { watchFile(ctx, path, changed) })
+	started := a.live.Load().config
+	for _, path := range []string{started.File(), started.RulesFile()} {
+		if path != "" {
+			watching.Go(func() { watchFile(ctx, path, changed) })
+		}
 	}
 	for {
 		select {

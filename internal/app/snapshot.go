@@ -34,6 +34,7 @@ type snapshot struct {
 	names  []string           // of the queues that are not hidden, sorted
 	worked []string           // of all queues, sorted
 	other  queue.Policy       // of queues that nothing serves
+	rules  *rules             // of routing.yaml; nil: there are none
 	table  *ingress.Table     // the same targets as ingress knows them
 
 	callbacks callbacks
@@ -95,7 +96,11 @@ func (b *builder) build(c *config.Config, before *snapshot) (*snapshot, error) {
 	}
 	s.worked = slices.Sorted(maps.Keys(s.queues))
 	s.table = b.targets(s)
-	if err := b.routes(s); err != nil {
+	err := b.routes(s)
+	if err == nil {
+		err = s.readRules()
+	}
+	if err != nil {
 		s.closeWhatIsNotIn(before)
 		return nil, err
 	}

@@ -13,7 +13,7 @@ type Config struct {
 	Cache        Cache        `yaml:"cache"`
 	Callback     Callback     `yaml:"callback" live:"true"`
 	Monitoring   Monitoring   `yaml:"monitoring"`
-	Routing      Routing      `yaml:"routing"`
+	Routing      Routing      `yaml:"routing" live:"true"`
 	Partitioning Partitioning `yaml:"partitioning"`
 
 	// Which requests go where, in which mode, with which keys: a list, of which the first route counts whose conditions all
@@ -22,6 +22,7 @@ type Config struct {
 	// Export of traces over OTLP.
 	Tracing Unsupported `yaml:"tracing" why:"tracing"`
 
+	rules   string            // the file of routing that was read, "" if none
 	file    string            // the file that was read, "" if none
 	sources map[string]string // key -> where it was set; absent means default
 	filled  map[string]bool   // keys whose text held a variable
@@ -29,6 +30,9 @@ type Config struct {
 
 // File returns the path of the file that was read, or "" when there was none.
 func (c *Config) File() string { return c.file }
+
+// RulesFile returns the path of the file of rules that was read (routing.config_path), or "".
+func (c *Config) RulesFile() string { return c.rules }
 
 // Source says where key was set: "openhqm.yaml:3", "OPENHQM_SERVER__PORT", "--port", or "default". An error that only
 // the running process can find, an address in use for one, names it to the user.

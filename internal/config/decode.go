@@ -52,7 +52,9 @@ func (d *decoder) value(path string, n *node, v reflect.Value, sf reflect.Struct
 	case isMarker(t):
 		d.marker(path, n, t, sf)
 	case t == routesType:
-		v.Set(reflect.ValueOf(d.routesOf(path, n)))
+		v.Set(reflect.ValueOf(namedList(d, path, n, defaultRoute)))
+	case t == rulesType:
+		v.Set(reflect.ValueOf(namedList(d, path, n, defaultRule)))
 	case t.Kind() == reflect.Map:
 		d.mapOf(path, n, v, sf)
 	case t.Kind() == reflect.Slice:

@@ -63,6 +63,7 @@ func Default() *Config {
 			RetryDelayBase: 5 * second,
 			RetryDelayMax:  6 * hour,
 		},
+		Routing:    Routing{ConfigDict: defaultRules()},
 		Routes:     []Route{},
 		Monitoring: Monitoring{LogLevel: "info", LogFormat: "auto", MetricsEnabled: true},
 	}

@@ -57,6 +57,8 @@ func keysWith(comments map[string]string) []KeyDoc {
 			doc.Type, doc.Accepts = typeName(k.field), limits(k.field)
 			if rest, ok := strings.CutPrefix(k.path, "proxy.endpoints."+placeholder+"."); ok {
 				doc.Default = defaultOf(endpoint, rest)
+			} else if _, rest, ok := strings.Cut(k.path, "config_dict.routes."+placeholder+"."); ok {
+				doc.Default = defaultOf(reflect.ValueOf(defaultRule()), rest)
 			} else if rest, ok := strings.CutPrefix(k.path, "routes."+placeholder+"."); ok {
 				doc.Default = defaultOf(reflect.ValueOf(defaultRoute()), rest)
 			} else {

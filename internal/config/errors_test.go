@@ -189,7 +189,7 @@ func TestEveryErrorNamesSourceKeyValueAndWhatIsAccepted(t *testing.T) {
 		{"tracing", "", []string{"OPENHQM_TRACING__ENDPOINT=x"},
 			`OPENHQM_TRACING__ENDPOINT: tracing: tracing: not supported in this version; remove the key`},
 		{"routing", "", []string{"OPENHQM_ROUTING__ENABLED=true"},
-			`OPENHQM_ROUTING__ENABLED: routing.enabled: routing by rules: not supported in this version; set it to false or remove it`},
+			`OPENHQM_ROUTING__ENABLED: routing.enabled: is true, and there are no rules; give routing.config_path or routing.config_dict`},
 		{"listener", "admin: {host: \"a b\"}", nil,
 			`openhqm.yaml:1: admin.host: "a b" is not accepted; give an address or a name, 0.0.0.0 for every interface`},
 		{"no directory", "queue: {embedded: {dir: \"\"}}", nil,

@@ -43,6 +43,8 @@ func build(root *node, o Options, r *report) (*Config, []Note, error) {
 	d := &decoder{report: r, lookup: environment(o.Env).lookup, sources: c.sources, filled: c.filled}
 	d.section("", root, reflect.ValueOf(c).Elem())
 
+	d.routingFile(c)
+
 	k := &checker{report: r, c: c}
 	k.resolve()
 	k.validate(o.Backends)

@@ -42,11 +42,11 @@ func (c *Config) yaml(path string, v reflect.Value) *yaml.Node {
 			}
 		case f.Type.Kind() == reflect.Map:
 			item = c.yamlMap(key, value)
-		case f.Type == routesType:
+		case isNamedList(f.Type):
 			item = &yaml.Node{Kind: yaml.SequenceNode}
 			for i := range value.Len() {
 				one := value.Index(i)
-				item.Content = append(item.Content, c.yaml(join(key, one.Interface().(Route).Name), one))
+				item.Content = append(item.Content, c.yaml(join(key, one.FieldByName("Name").String()), one))
 			}
 		case f.Type.Kind() == reflect.Slice:
 			item = &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}

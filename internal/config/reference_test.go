@@ -79,7 +79,7 @@ func structOf(t *testing.T, path string) string {
 	parts := strings.Split(path, ".")
 	typ := reflect.TypeFor[Config]()
 	for _, part := range parts[:len(parts)-1] {
-		if typ.Kind() == reflect.Map || typ == routesType {
+		if typ.Kind() == reflect.Map || isNamedList(typ) {
 			typ = typ.Elem()
 			continue
 		}
@@ -100,8 +100,8 @@ func TestEveryKeyCanBeSetByTheVariableItsDocumentationNames(t *testing.T) {
 		parts := strings.Split(strings.ToLower(strings.TrimPrefix(k.Env, envPrefix)), "__")
 		path, _, err := resolver{root: &node{kind: mapping}, fold: true}.resolve(parts)
 		want := k.Key
-		if strings.HasPrefix(want, "routes.") {
-			want = "routes" // a list is set as a whole
+		if list, _, listed := strings.Cut(want, ".NAME."); listed && !strings.HasPrefix(want, "proxy.") {
+			want = list // a list is set as a whole
 		}
 		if err != nil || !strings.EqualFold(strings.Join(path, "."), want) {
 			t.Errorf("%s leads to %v, %v; want %s", k.Env, path, err, k.Key)

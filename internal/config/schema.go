@@ -17,6 +17,7 @@ var (
 	rateType        = reflect.TypeFor[Rate]()
 	endpointType    = reflect.TypeFor[Endpoint]()
 	routesType      = reflect.TypeFor[[]Route]()
+	rulesType       = reflect.TypeFor[[]Rule]()
 	unmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
@@ -29,6 +30,9 @@ func isMarker(t reflect.Type) bool {
 func isSection(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && !isMarker(t) && !reflect.PointerTo(t).Implements(unmarshalerType)
 }
+
+// isNamedList tells the lists whose items are sections with a name.
+func isNamedList(t reflect.Type) bool { return t == routesType || t == rulesType }
 
 // keyOf returns the key a struct field is set by, or "" for a field that is none.
 func keyOf(f reflect.StructField) string { return f.Tag.Get("yaml") }
@@ -76,7 +80,7 @@ func schema() []schemaKey {
 				walk(f.Type, path, below)
 			default:
 				keys = append(keys, schemaKey{path: path, field: f, live: below})
-				if f.Type.Kind() == reflect.Map && isSection(f.Type.Elem()) || f.Type == routesType {
+				if f.Type.Kind() == reflect.Map && isSection(f.Type.Elem()) || isNamedList(f.Type) {
 					walk(f.Type.Elem(), join(path, placeholder), below)
 				}
 			}
@@ -95,9 +99,8 @@ func join(prefix, key string) string {
 
 // envName returns the variable that sets a key; a list is set as a whole.
 func envName(path string) string {
-	path, _, _ = strings.Cut(path, "routes."+placeholder)
-	if path == "" {
-		path = "routes"
+	if before, _, listed := strings.Cut(path, "routes."+placeholder); listed {
+		path = before + "routes"
 	}
 	return envPrefix + strings.ToUpper(strings.NewReplacer(".", "__", "-", "_").Replace(path))
 }

@@ -20,6 +20,7 @@ func (k *checker) validate(backends []string) {
 	k.worker()
 	k.proxy()
 	k.routes()
+	k.routing()
 	k.callback()
 }
 

@@ -146,22 +146,22 @@ func (r *Route) WeightedBy() (kind, name string) {
 	return "", ""
 }
 
-// routesOf decodes a list of routes. It reads the names first, so that every message can name one.
-func (d *decoder) routesOf(path string, n *node) []Route {
+// namedList decodes a list of routes or rules. It reads the names first, so that every message can name one.
+func namedList[T any](d *decoder, path string, n *node, fresh func() T) []T {
 	if n.kind == scalar && strings.HasPrefix(strings.TrimSpace(n.text), "[") {
 		parsed, err := parseJSON(n.text, n.src)
 		if err != nil {
 			d.fail(n.src.String(), path, "%v; give a list of routes", err)
-			return []Route{}
+			return []T{}
 		}
 		n = parsed
 	}
 	if n.kind != list {
-		d.fail(n.src.String(), path, "is no list; give one, as [{name: orders, match: {path_prefix: /orders}, endpoint: shop}]")
-		return []Route{}
+		d.fail(n.src.String(), path, "is no list; give one, as [{name: orders, endpoint: shop}]")
+		return []T{}
 	}
 	seen := map[string]bool{}
-	routes := make([]Route, 0, len(n.items))
+	routes := make([]T, 0, len(n.items))
 	for i, item := range n.items {
 		at := fmt.Sprintf("%s.%d", path, i+1)
 		if item.kind != mapping {
@@ -185,7 +185,7 @@ func (d *decoder) routesOf(path string, n *node) []Route {
 			continue
 		}
 		seen[name] = true
-		r := defaultRoute()
+		r := fresh()
 		d.sources[join(path, name)] = item.src.String()
 		d.section(join(path, name), item, reflect.ValueOf(&r).Elem())
 		routes = append(routes, r)
