@@ -1,13 +1,12 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 
 	"github.com/openhqm/openhqm/internal/ingress"
+	routing "github.com/openhqm/openhqm/internal/route"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -28,7 +27,7 @@ const maxSeen = 256 << 10
 func (p *Producer) route(client *http.Request, request *queue.Request, e *envelope, m *metadata) (Target, *ingress.Action, error) {
 	if router, ok := p.o.Targets.(Router); ok && m.endpoint == "" {
 		body := func() any { return jsonOf(client.Context(), request.Body, maxSeen) }
-		target, action, taken := router.Route(request, body, func() any { return decoded(e.metadata) }, client)
+		target, action, taken := router.Route(request, body, func() any { return routing.DecodeJSON(e.metadata) }, client)
 		if taken {
 			action.Ask(&m.Controls)
 			if action.Rewrite != nil {
@@ -61,17 +60,5 @@ func jsonOf(ctx context.Context, b queue.Body, limit int64) any {
 	if err != nil {
 		return nil
 	}
-	return decoded(text)
-}
-
-// decoded returns the value of a JSON text, nil if it is none or null.
-func decoded(text []byte) any {
-	if len(bytes.TrimSpace(text)) == 0 {
-		return nil
-	}
-	var value any
-	if json.Unmarshal(text, &value) != nil {
-		return nil
-	}
-	return value
+	return routing.DecodeJSON(text)
 }

@@ -44,7 +44,7 @@ func (p *Producer) rule(ctx context.Context, request *queue.Request, e *envelope
 		return nil, reply.NewProblem(reply.KindBodyTooLarge, fmt.Sprintf("the payload has %d bytes, and the rules of routing look at %d at most; "+
 			"name the endpoint in metadata.endpoint", request.Body.Size(), maxRuled))
 	}
-	metadata, _ := decoded(e.metadata).(map[string]any)
+	metadata, _ := routing.DecodeJSON(e.metadata).(map[string]any)
 	ruled, err := ruler.Rule(&routing.Message{Payload: jsonOf(ctx, request.Body, maxRuled), Headers: request.Header, Metadata: metadata})
 	if err != nil || ruled == nil {
 		return nil, err

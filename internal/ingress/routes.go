@@ -3,7 +3,6 @@ package ingress
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -200,11 +199,7 @@ func peekJSON(w http.ResponseWriter, r *http.Request) any {
 	if err != nil || len(read) > maxPeeked {
 		return nil
 	}
-	var value any
-	if json.Unmarshal(read, &value) != nil {
-		return nil
-	}
-	return value
+	return route.DecodeJSON(read)
 }
 
 type putBack struct {

@@ -1,6 +1,6 @@
 // Package route decides which route a request takes: the first of a list whose conditions all hold.
 //
-// It owns the words route (conditions and a name), table (the routes of one configuration, in their order), candidate (a
+// It owns the words route (conditions and a name), table (the routes of one configuration, in their order), rule (a route of the Python version), candidate (a
 // route that the index does not rule out) and predicate (a condition written in jq).
 //
 // # Guarantees
@@ -15,6 +15,8 @@
 //     (TestAPredicateThatFailsDoesNotHold).
 //  5. Of several endpoints the same key always chooses the same one, and a changed weight moves as few keys as it can
 //     (TestAKeyKeepsItsEndpoint, TestAChangedWeightMovesFewKeys).
+//  6. Rules of a routing.yaml make JSON of a payload and cannot add to it what the payload holds: values are escaped in templates, and
+//     refused in fields that they would break (TestTransformsMakeThePayload, TestMappingsSetFieldsAndParametersAndNothingElse).
 //
 // # Concurrency
 //

@@ -1,7 +1,6 @@
 package route_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,9 +11,7 @@ import (
 func message(t *testing.T, payload string) *route.Message {
 	t.Helper()
 	m := &route.Message{Headers: http.Header{"X-Source": {"web"}}, Metadata: map[string]any{"type": "order", "n": 5.0}}
-	if err := json.Unmarshal([]byte(payload), &m.Payload); err != nil {
-		t.Fatal(err)
-	}
+	m.Payload = route.DecodeJSON([]byte(payload))
 	return m
 }
 
@@ -50,12 +47,15 @@ func TestRulesAreAskedByPriorityAndTheDefaultLast(t *testing.T) {
 }
 
 func TestTransformsMakeThePayload(t *testing.T) {
-	payload := `{"name":"a \"b\", \"admin\": true","n":7,"items":[{"p":1},{"p":2}],"tags":"x,y","evil":"{{payload.n}}"}`
+	payload := `{"name":"a \"b\", \"admin\": true","n":7,"big":12345678901234567890,"items":[{"p":1},{"p":2}],"tags":"x,y","evil":"{{payload.n}}"}`
 	for _, test := range []struct{ kind, text, want string }{
 		{"jq", `{name: .n, all: (.items | map(.p) | add), first: (.tags | split(",")[0]), d: (.none // "d"), m: ({a: 1} * {b: 2})}`,
 			`{"all":3,"d":"d","first":"x","m":{"a":1,"b":2},"name":7}`},
 		{"jsonpath", `$.items[*].p`, `[1,2]`},
 		{"jsonpath", `$.n`, `7`},
+		{"jsonpath", `$.items[?@.p > 1]`, `{"p":2}`},
+		{"jq", `{big, more: (.n + 1), big2: (.big + 1)}`, `{"big":12345678901234567890,"big2":12345678901234567891,"more":8}`},
+		{"template", `{"big": {{big}}, "s": "{{big}}"}`, `{"big": 12345678901234567890, "s": "12345678901234567890"}`},
 		{"template", `{"hello": "dear {{payload.name}}!", "n": {{ payload.n }}, "m": "{{metadata.type}}", "h": "{{headers.X-Source}}", "none": {{payload.no}}, "s": "{{payload.no}}", "short": {{n}}}`,
 			`{"hello": "dear a \"b\", \"admin\": true!", "n": 7, "m": "order", "h": "web", "none": null, "s": "", "short": 7}`},
 		{"template", `{"x": {{payload.evil}}, "y": "{{payload.items}}"}`, `{"x": "{{payload.n}}", "y": "[{\"p\":1},{\"p\":2}]"}`},
