@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/openhqm/openhqm/internal/config"
 	"github.com/openhqm/openhqm/internal/telemetry"
 )
 
@@ -19,16 +20,19 @@ func notifyHangup() chan os.Signal {
 	return hangup
 }
 
-// rereading reloads on SIGHUP and when the configuration file has changed, until ctx ends. A configuration with errors is
-// logged and changes nothing.
+// rereading reloads on SIGHUP and when the configuration file, or one that holds a value of it, has changed, until ctx ends.
+// A configuration with errors is logged and changes nothing.
 func (a *App) rereading(ctx context.Context, hangup chan os.Signal) {
 	defer signal.Stop(hangup)
-	changed := make(chan struct{}, 1)
+	changed, values := make(chan struct{}, 1), make(chan struct{}, 1)
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	if path := a.live.Load().config.File(); path != "" {
 		watching.Go(func() { watchFile(ctx, path, changed) })
 	}
+	watching.Go(func() {
+		watchValues(ctx, func() map[string]config.Digest { return a.live.Load().config.Files() }, values)
+	})
 	for {
 		select {
 		case <-ctx.Done():
@@ -37,6 +41,8 @@ func (a *App) rereading(ctx context.Context, hangup chan os.Signal) {
 			a.reread("SIGHUP")
 		case <-changed:
 			a.reread("the file has changed")
+		case <-values:
+			a.reread("a file that holds a value has changed")
 		}
 	}
 }

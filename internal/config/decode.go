@@ -15,6 +15,7 @@ type decoder struct {
 	lookup  func(string) (string, bool)
 	sources map[string]string
 	filled  map[string]bool
+	files   map[string]Digest
 }
 
 // section decodes a mapping into a struct whose fields are keys.
@@ -159,7 +160,11 @@ func (d *decoder) text(path string, n *node, sf reflect.StructField) (string, bo
 		d.fail(n.src.String(), path, "is a %s; give %s", map[kind]string{list: "list", mapping: "mapping"}[n.kind], accepts(sf))
 		return "", false
 	}
-	if !n.expand {
+	expands := n.expand
+	if !expands {
+		_, expands = wholeFile(n.text)
+	}
+	if !expands {
 		if reference.MatchString(n.text) {
 			d.note(n.src.String(), path, "${NAME} is replaced in the file only; the value counts as it stands")
 		}
@@ -169,6 +174,9 @@ func (d *decoder) text(path string, n *node, sf reflect.StructField) (string, bo
 	text, err := expand(n.text, func(name string) (string, bool) {
 		filled = true
 		return d.lookup(name)
+	}, func(file string) (string, error) {
+		filled = true
+		return d.fromFile(file)
 	})
 	if err != nil {
 		d.fail(n.src.String(), path, "%v", err)
