@@ -118,7 +118,7 @@ func New(ctx context.Context, c *config.Config, o Options) (app *App, err error)
 	}
 
 	a.builder = &builder{handlers: o.Extensions.Handlers, listeners: addresses, options: endpoint.Options{
-		Pseudonym: pseudonym(), WriteError: passFailed(replies, seen), Passed: a.passed, FilesRead: a.filesRead,
+		Pseudonym: pseudonym(), WriteError: passFailed(replies, seen), Passed: a.passed, FilesRead: a.filesRead, TokenFetched: a.tokenFetched,
 	}, callback: callback.Options{Observe: a.metrics.Callback}}
 	first, err := a.builder.build(c, nil)
 	if err != nil {

@@ -70,7 +70,19 @@ func authOf(e *config.Endpoint) endpoint.Auth {
 		Username: e.AuthUsername,
 		Header:   e.AuthHeaderName,
 		Secret:   func() string { return secret },
+		OAuth2:   oauth2Of(e),
 	}
+}
+
+// oauth2Of returns where tokens are fetched; nil if none are.
+func oauth2Of(e *config.Endpoint) *endpoint.OAuth2 {
+	if e.AuthType != config.AuthOAuth2 {
+		return nil
+	}
+	o := &e.OAuth2
+	return &endpoint.OAuth2{TokenURL: o.TokenURL.Reveal(), ClientID: o.ClientID, ClientSecret: o.ClientSecret.Reveal(),
+		Scopes: o.Scopes, Params: revealed(o.Params), InBody: o.ClientAuth == config.ClientAuthPost, Timeout: o.Timeout.Std(),
+		CAFile: o.CAFile}
 }
 
 // sameEndpoint reports whether two configurations make the same endpoint, so that a reload keeps its connections.
@@ -85,7 +97,7 @@ func sameEndpoint(name string, before, after *config.Config) bool {
 // sameSecret reports whether the endpoint is given the same credentials as before.
 func sameSecret(a, b *config.Endpoint) bool {
 	return a.AuthType == b.AuthType && a.AuthToken == b.AuthToken && a.AuthUsername == b.AuthUsername &&
-		a.AuthPassword == b.AuthPassword && a.AuthHeaderName == b.AuthHeaderName
+		a.AuthPassword == b.AuthPassword && a.AuthHeaderName == b.AuthHeaderName && reflect.DeepEqual(a.OAuth2, b.OAuth2)
 }
 
 // checkNames refuses a handler whose name is an endpoint's too: one queue feeds one of them.

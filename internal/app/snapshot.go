@@ -120,7 +120,13 @@ func (b *builder) endpoint(name string, e *config.Endpoint, c *config.Config, be
 	if options.Roots, err = rootsFor(e); err != nil {
 		return nil, err
 	}
-	made, err := endpoint.New(endpointConfig(name, e, &c.Proxy), options)
+	settings := endpointConfig(name, e, &c.Proxy)
+	if o := settings.Auth.OAuth2; o != nil {
+		if o.Roots, err = rootsOf(https(o.TokenURL) && o.CAFile == ""); err != nil {
+			return nil, err
+		}
+	}
+	made, err := endpoint.New(settings, options)
 	if err != nil {
 		return nil, fmt.Errorf("proxy.endpoints.%s: %w", name, err)
 	}

@@ -199,7 +199,7 @@ func (d *decoder) scalar(path string, n *node, text string, v reflect.Value, sf 
 	}
 	switch v.Kind() {
 	case reflect.String:
-		if !d.word(path, n, text, v, sf) {
+		if !d.word(text, v, sf) {
 			d.bad(path, n, text, sf)
 		}
 	case reflect.Bool:
@@ -221,8 +221,8 @@ func (d *decoder) scalar(path string, n *node, text string, v reflect.Value, sf 
 	}
 }
 
-// word sets a string, one of the accepted words if the key has a list of them; it reports words of a later version itself.
-func (d *decoder) word(path string, n *node, text string, v reflect.Value, sf reflect.StructField) bool {
+// word sets a string, one of the accepted words if the key has a list of them.
+func (d *decoder) word(text string, v reflect.Value, sf reflect.StructField) bool {
 	words, closed := sf.Tag.Lookup("enum")
 	if !closed {
 		v.SetString(text)
@@ -233,10 +233,6 @@ func (d *decoder) word(path string, n *node, text string, v reflect.Value, sf re
 		if from, to, ok := strings.Cut(alias, "="); ok && word == from {
 			word = to
 		}
-	}
-	if word != "" && slices.Contains(strings.Split(sf.Tag.Get("later"), "|"), word) {
-		d.fail(n.src.String(), path, "%q: not supported in this version; give %s", word, accepts(sf))
-		return true
 	}
 	v.SetString(word)
 	return slices.Contains(strings.Split(words, "|"), word)

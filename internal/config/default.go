@@ -81,5 +81,6 @@ func defaultEndpoint() Endpoint {
 		Breaker:        Breaker{Failures: 5, Statuses: []string{"502", "503", "504"}, Wait: 5 * second, WaitMax: 30 * second},
 		RetryBudget:    20,
 		Selectable:     true,
+		OAuth2:         OAuth2{Scopes: []string{}, ClientAuth: ClientAuthBasic, Timeout: 10 * second},
 	}
 }

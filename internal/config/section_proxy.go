@@ -10,8 +10,8 @@ type Proxy struct {
 	// The same as a URL in `proxy.default_endpoint`.
 	BackendURL URL `yaml:"backend_url"`
 	// Credentials for the endpoint that a URL in `proxy.default_endpoint` or `proxy.backend_url` makes; see the endpoint's
-	// `auth_type`.
-	AuthType string `yaml:"auth_type" enum:"|bearer|api_key|basic|custom" alias:"none=" later:"oauth2"`
+	// `auth_type`. For `oauth2` name an endpoint below `proxy.endpoints`.
+	AuthType string `yaml:"auth_type" enum:"|bearer|api_key|basic|custom" alias:"none="`
 	// See the endpoint's `auth_token`.
 	AuthToken Secret `yaml:"auth_token"`
 	// See the endpoint's `auth_username`.
@@ -42,6 +42,7 @@ const (
 	AuthAPIKey = "api_key" // auth_token in auth_header_name
 	AuthBasic  = "basic"   // RFC 7617, auth_username and auth_password
 	AuthCustom = "custom"  // auth_token, as it is, in auth_header_name
+	AuthOAuth2 = "oauth2"  // a bearer token that is fetched
 )
 
 // What becomes of the client's own Authorization field.
@@ -93,8 +94,9 @@ type Endpoint struct {
 	// Exact spellings of header names, for applications that do not ignore case: `[SOAPAction]`.
 	HeaderNames []string `yaml:"header_names"`
 	// How OpenHQM authenticates: `bearer` sends `auth_token` as a bearer token, `api_key` and `custom` send it in
-	// `auth_header_name`, `basic` sends `auth_username` and `auth_password`. Empty: it does not.
-	AuthType string `yaml:"auth_type" enum:"|bearer|api_key|basic|custom" alias:"none=" later:"oauth2"`
+	// `auth_header_name`, `basic` sends `auth_username` and `auth_password`, `oauth2` a bearer token that it fetches. Empty: it
+	// does not.
+	AuthType string `yaml:"auth_type" enum:"|bearer|api_key|basic|custom|oauth2" alias:"none="`
 	// Token for `bearer`, `api_key` and `custom`.
 	AuthToken Secret `yaml:"auth_token"`
 	// User for `basic`.
@@ -146,8 +148,8 @@ type Endpoint struct {
 	// May a request name this endpoint (the OpenHQM-Endpoint field, `metadata.endpoint`)? `false`: no request goes to it.
 	Selectable bool `yaml:"selectable"`
 
-	// Tokens fetched by the OAuth 2 client credentials grant.
-	OAuth2 Unsupported `yaml:"oauth2" why:"OAuth 2"`
+	// Where `auth_type: oauth2` gets its tokens.
+	OAuth2 OAuth2 `yaml:"oauth2"`
 	// Rules that tell success by the body of an answer.
 	Success Unsupported `yaml:"success" why:"success rules"`
 }

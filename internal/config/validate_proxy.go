@@ -110,6 +110,7 @@ func (k *checker) endpoint(name string) {
 	k.keyField(path+".caller_header", e.CallerHeader)
 	k.keyField(path+".ordering.header", e.Ordering.Header)
 	k.credentials(path, &e)
+	k.oauth2(path+".oauth2", &e)
 	k.tls(path+".tls", &e)
 	k.breaker(path+".breaker", &e.Breaker)
 	if e.Burst > 1 && e.Rate.Count == 0 && k.isSet(path+".burst") {
@@ -203,7 +204,7 @@ func (k *checker) credentials(path string, e *Endpoint) {
 		switch {
 		case given[key] == "" || slices.Contains(needs, key):
 		case e.AuthType == AuthNone && key != "auth_header_name":
-			k.wrong(path+"."+key, "is set without auth_type; give one of bearer, api_key, basic, custom")
+			k.wrong(path+"."+key, "is set without auth_type; give one of bearer, api_key, basic, custom, oauth2")
 		default:
 			k.note(k.c.sourceOf(path+"."+key), path+"."+key, "has no effect with %s", authName(e.AuthType))
 		}

@@ -74,7 +74,8 @@ type Auth struct {
 	Username string // AuthBasic
 	// Secret returns the token or password. It is asked for each request, so that a secret can change.
 	Secret func() string
-	Header string // AuthAPIKey, AuthCustom: the field that bears the token; for AuthAPIKey X-API-Key if empty
+	OAuth2 *OAuth2 // AuthOAuth2
+	Header string  // AuthAPIKey, AuthCustom: the field that bears the token; for AuthAPIKey X-API-Key if empty
 }
 
 // AuthScheme is a closed set.
@@ -87,6 +88,7 @@ const (
 	AuthBasic  AuthScheme = "basic"   // Authorization: Basic (RFC 7617)
 	AuthAPIKey AuthScheme = "api_key" // the token in a field
 	AuthCustom AuthScheme = "custom"  // the token as it is in a field that must be named
+	AuthOAuth2 AuthScheme = "oauth2"  // a bearer token that is fetched and renewed
 )
 
 // Values of Config.Host with a meaning.
@@ -106,6 +108,9 @@ type Options struct {
 	// FilesRead is told when the files of an endpoint's TLS have changed: nil once they are used, else why they cannot be,
 	// while those before stay. It must not block. May be nil.
 	FilesRead func(endpoint string, err error)
+	// TokenFetched is told when fetching the tokens of an endpoint begins to fail, and with nil when it succeeds again. It
+	// must not block. May be nil.
+	TokenFetched func(endpoint string, err error)
 	// WriteError answers a passed-through request for which the endpoint gave no answer. Default: plain text.
 	WriteError func(w http.ResponseWriter, r *http.Request, f Failure)
 	// Passed is told what came of each passed-through request: when the head of its answer is there, or when there will be
@@ -193,6 +198,8 @@ func (a *Auth) validate(endpoint string) error {
 	case AuthNone:
 		return nil
 	case AuthBearer:
+	case AuthOAuth2:
+		return a.OAuth2.validate(endpoint)
 	case AuthBasic:
 		if a.Username == "" || strings.Contains(a.Username, ":") {
 			return fmt.Errorf("endpoint %q: basic authentication needs a username without a colon", endpoint)

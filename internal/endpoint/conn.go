@@ -20,7 +20,8 @@ type call struct {
 	line   string // the request line to put in place of the transport's; "" leaves it
 	prefix string // the transport's request line, where line is set
 
-	injected bool // it bears credentials of our own
+	injected bool   // it bears credentials of our own
+	token    *token // the one that it bears, if it was fetched
 
 	mu      sync.Mutex
 	owner   *conn     // the connection that took, or is taking, bytes

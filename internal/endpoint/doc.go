@@ -31,6 +31,7 @@
 //	a reused connection turns out closed before a byte was written                   not_sent
 //	a used connection holds bytes that nobody asked for                              not_sent
 //	configured credentials are missing or cannot be a field value                    not_sent
+//	no access token can be fetched                                                   not_sent
 //	the stored body cannot be opened because the store is away                       not_sent
 //	the attempt ends before a byte was written: timeout, cancelled, lease lost       not_sent
 //	the process drains before a byte was written                                     not_begun

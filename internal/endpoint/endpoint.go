@@ -29,6 +29,7 @@ type Endpoint struct {
 	static                map[string]string // canonical name -> value
 	spelling              map[string]string // canonical name -> exact spelling, where they differ
 	authField             string            // canonical name of the field that bears the credentials; "" for none
+	tokens                *tokens           // of AuthOAuth2
 	replacesAuthorization bool
 
 	dialer    net.Dialer
@@ -68,7 +69,7 @@ func New(c Config, o Options) (*Endpoint, error) {
 	}
 	switch c.Auth.Scheme {
 	case AuthNone:
-	case AuthBearer, AuthBasic:
+	case AuthBearer, AuthBasic, AuthOAuth2:
 		e.authField = "Authorization"
 	default:
 		e.authField = http.CanonicalHeaderKey(c.Auth.Header)
@@ -86,6 +87,17 @@ func New(c Config, o Options) (*Endpoint, error) {
 	}
 	if e.files, err = c.TLS.files(o.Roots, read); err != nil {
 		return nil, fmt.Errorf("endpoint %q: %w", c.Name, err)
+	}
+	if c.Auth.Scheme == AuthOAuth2 {
+		f, err := newFetcher(c.Auth.OAuth2, read)
+		if err != nil {
+			return nil, fmt.Errorf("endpoint %q: %w", c.Name, err)
+		}
+		e.tokens = &tokens{fetch: f.fetch, told: func(err error) {
+			if o.TokenFetched != nil {
+				o.TokenFetched(c.Name, err)
+			}
+		}}
 	}
 	e.transport.Store(e.newTransport(e.files.now))
 	e.proxy = e.newProxy()
@@ -141,8 +153,12 @@ func (e *Endpoint) attempt(ctx context.Context, d *queue.Delivery) queue.Outcome
 	if err != nil {
 		return outcome(faultOf(attempt, err, true), result)
 	}
-	return queue.Outcome{Class: queue.Answered, Result: result, Err: note, RetryAfter: retryAfter(answer.Header, time.Now()),
+	o := queue.Outcome{Class: queue.Answered, Result: result, Err: note, RetryAfter: retryAfter(answer.Header, time.Now()),
 		LimitReset: limitReset(answer.Header), Injected: k.injected}
+	if k.token != nil && e.tokens.answered(k.token, answer.StatusCode, refusedAt(d.Record)) {
+		o.Verdict = queue.VerdictAgain
+	}
+	return o
 }
 
 func outcome(f *fault, result *queue.Result) queue.Outcome {
@@ -156,11 +172,11 @@ func (e *Endpoint) request(ctx context.Context, d *queue.Delivery, k *call) (*ht
 		return nil, &fault{class: queue.Rejected, status: http.StatusBadGateway, text: "the request has a method or target that cannot be sent"}
 	}
 	in := &arrival{method: r.Method, host: r.Host, scheme: r.Scheme, proto: r.Proto, remote: r.Remote, header: r.Header, queued: true}
-	request, err := e.head(in)
+	request, err := e.head(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	k.injected = in.injected
+	k.injected, k.token = in.injected, in.token
 	request.Method = r.Method
 	e.aim(request, r.Target, k)
 	addDelivery(request.Header, d)
@@ -171,8 +187,8 @@ func (e *Endpoint) request(ctx context.Context, d *queue.Delivery, k *call) (*ht
 }
 
 // head returns a request with its fields and Host.
-func (e *Endpoint) head(in *arrival) (*http.Request, error) {
-	h, err := e.outgoing(in)
+func (e *Endpoint) head(ctx context.Context, in *arrival) (*http.Request, error) {
+	h, err := e.outgoing(ctx, in)
 	if err != nil {
 		return nil, err
 	}

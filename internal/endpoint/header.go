@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"net"
@@ -19,7 +20,8 @@ type arrival struct {
 	header                              http.Header
 	queued                              bool // what its preferences ask of OpenHQM has been done
 
-	injected bool // set by outgoing: it bears credentials of our own
+	injected bool   // set by outgoing: it bears credentials of our own
+	token    *token // set by outgoing: the one that it bears, if it was fetched
 }
 
 // maxPasses is how often a request may pass through one process before it is taken for a loop. More than once, because a
@@ -27,8 +29,8 @@ type arrival struct {
 const maxPasses = 3
 
 // outgoing returns the fields to send. The order of the rules matters: what Connection nominates goes first, so that a
-// client cannot remove a field that is added here.
-func (e *Endpoint) outgoing(in *arrival) (http.Header, error) {
+// client cannot remove a field that is added here. It waits, until ctx ends, where a token has to be fetched.
+func (e *Endpoint) outgoing(ctx context.Context, in *arrival) (http.Header, error) {
 	h := make(http.Header, len(in.header)+len(e.static)+8)
 	drop := nominated(in.header)
 	for name, values := range in.header {
@@ -59,8 +61,7 @@ func (e *Endpoint) outgoing(in *arrival) (http.Header, error) {
 		for name, value := range e.static {
 			h[name] = []string{value}
 		}
-		var err error
-		if in.injected, err = e.authenticate(h); err != nil {
+		if err := e.authenticate(ctx, h, in); err != nil {
 			return nil, err
 		}
 	}
@@ -194,12 +195,21 @@ func passes(via []string, pseudonym string) int {
 	return n
 }
 
-// authenticate sets the configured credentials, after everything of the client's that bears their name is gone, and reports
+// authenticate sets the configured credentials, after everything of the client's that bears their name is gone, and notes
 // whether it did.
-func (e *Endpoint) authenticate(h http.Header) (bool, error) {
+func (e *Endpoint) authenticate(ctx context.Context, h http.Header, in *arrival) error {
 	a := &e.config.Auth
 	if a.Scheme == AuthNone || e.authField == "Authorization" && !e.replacesAuthorization && len(h["Authorization"]) > 0 {
-		return false, nil
+		return nil
+	}
+	if a.Scheme == AuthOAuth2 {
+		t, err := e.tokens.get(ctx)
+		if err != nil {
+			return err
+		}
+		h["Authorization"] = []string{"Bearer " + t.value}
+		in.injected, in.token = true, t
+		return nil
 	}
 	secret := a.Secret()
 	value := secret
@@ -210,11 +220,12 @@ func (e *Endpoint) authenticate(h http.Header) (bool, error) {
 		value = "Basic " + base64.StdEncoding.EncodeToString([]byte(a.Username+":"+secret))
 	}
 	if secret == "" || !httpguts.ValidHeaderFieldValue(value) {
-		return false, &fault{class: queue.NotSent, status: http.StatusBadGateway,
+		return &fault{class: queue.NotSent, status: http.StatusBadGateway,
 			text: "the configured credentials are empty or cannot be the value of a field; correct the secret"}
 	}
 	h[e.authField] = []string{value}
-	return true, nil
+	in.injected = true
+	return nil
 }
 
 // suppressUserAgent keeps the transport from adding a field of its own, or from reducing the client's to one value.

@@ -103,12 +103,12 @@ func (e *Endpoint) rewrite(p *httputil.ProxyRequest) {
 		scheme = "https"
 	}
 	in := &arrival{method: p.In.Method, host: p.In.Host, scheme: scheme, proto: p.In.Proto, remote: p.In.RemoteAddr, header: p.In.Header}
-	h, err := e.outgoing(in)
+	h, err := e.outgoing(p.In.Context(), in)
 	if err != nil {
 		state.refused = err
 		return
 	}
-	state.injected = in.injected
+	state.injected, state.token = in.injected, in.token
 	if len(upgrade) == 1 && passesUpgrade(upgrade[0]) {
 		h["Connection"], h["Upgrade"] = []string{"Upgrade"}, upgrade
 	}
@@ -148,6 +148,9 @@ func (p passer) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	state.body.stall.lift()
+	if t := state.token; t != nil && p.e.tokens.answered(t, answer.StatusCode, time.Time{}) {
+		state.injected = false // the token's end, and no fault of the configuration
+	}
 	p.e.passed(r.Context(), p.e.config.Name, queue.Passed{Class: queue.Answered, Status: answer.StatusCode, StartedAt: state.began,
 		RetryAfter: retryAfter(answer.Header, time.Now()), LimitReset: limitReset(answer.Header), Injected: state.injected})
 	clean(answer)

@@ -31,7 +31,7 @@ func (e *Endpoint) probe(ctx context.Context) Probe {
 	timer := time.AfterFunc(e.config.Timeout, func() { cancel(&timeoutError{e.config.Timeout}) })
 	defer timer.Stop()
 	k := &call{cancel: cancel}
-	request, err := e.head(&arrival{})
+	request, err := e.head(attempt, &arrival{})
 	if err != nil {
 		return failed(faultOf(attempt, err, false))
 	}
