@@ -68,7 +68,7 @@ var imports = map[string]rule{
 	// Tests only.
 	"internal/archtest": {},
 	"test/authority":    {},
-	"test/e2e":          {ours: []string{"test/authority", "test/freeport", "test/misbehaviour", "test/recorder"}},
+	"test/e2e":          {ours: []string{"test/authority", "test/freeport", "test/issuer", "test/misbehaviour", "test/recorder"}},
 	"test/freeport":     {},
 	"test/gate":         {ours: []string{"internal/fault"}},
 	"test/issuer":       {},
