@@ -93,6 +93,30 @@ func TestASecretThatChangesInItsFileReleasesItsEndpoint(t *testing.T) {
 	}
 }
 
+// A ConfigMap may arrive before the Secret that it names.
+func TestAConfigurationThatNamesAFileBeforeItIsThereIsTakenUpLater(t *testing.T) {
+	first, second := named(t, "first"), named(t, "second")
+	dir := t.TempDir()
+	path, secret := filepath.Join(dir, "openhqm.yaml"), filepath.Join(dir, "token")
+	write(t, path, "proxy: {default_endpoint: '"+first+"'}")
+	log := &lines{}
+	p := start(t, loadFile(t, path), Options{
+		Log:    slog.New(slog.NewTextHandler(log, nil)),
+		Reread: func() (*config.Config, []config.Note, error) { return config.Load(fileOptions(path)) },
+	})
+	write(t, path, "proxy: {default_endpoint: a, endpoints: {a: {url: '"+second+"', auth_type: bearer, auth_token: '${file:"+secret+"}'}}}")
+	hangUp(t)
+	await(t, "the refusal", func() bool { return log.has("configuration not reloaded") && log.has("does not exist; create it") })
+	if got := call(t, "GET", p.url+"/x", ""); got.body != "first" {
+		t.Errorf("after the refused reload: %q", got.body)
+	}
+	write(t, secret, "s3cret")
+	await(t, "the reload", func() bool { return call(t, "GET", p.url+"/x", "").body == "second" })
+	if n := log.count("configuration not reloaded"); n > 2 { // the file's own change may have been seen too
+		t.Errorf("%d refusals in the log", n)
+	}
+}
+
 func TestAFileOfAValueIsNoticedOncePerChange(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "value")
 	write(t, path, "one\n")

@@ -96,7 +96,23 @@ func (e *Endpoint) forwards(canonical string) bool {
 	if canonical == "Authorization" {
 		return !e.replacesAuthorization
 	}
-	return canonical != e.authField
+	return !alike(canonical, e.authField)
+}
+
+// alike reports whether applications may take two field names for one: many of them, those behind CGI and WSGI among them,
+// know neither case nor the difference between a hyphen and an underscore.
+func alike(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		x, y := a[i], b[i]
+		if x == y || x|0x20 == y|0x20 && 'a' <= x|0x20 && x|0x20 <= 'z' || (x == '-' || x == '_') && (y == '-' || y == '_') {
+			continue
+		}
+		return false
+	}
+	return true
 }
 
 // valid checks again what was checked at the door, because whoever can write to the store could inject.

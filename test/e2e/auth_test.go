@@ -82,6 +82,9 @@ proxy:
 				if got := a.Values(c.field); len(got) != 1 || got[0] != c.value {
 					t.Errorf("%s, client sent %q: %s bears %q", c.name, attack, a.Target(), got)
 				}
+				if bytes.Contains(a.Head, []byte("mine")) {
+					t.Errorf("%s, client sent %q: %s arrived as %q", c.name, attack, a.Target(), a.Head)
+				}
 			}
 		}
 	}
@@ -112,6 +115,7 @@ func attacks(field string) [][]string {
 		{strings.ToLower(field) + ": mine", strings.ToUpper(field) + ": mine too"},
 		{"Connection: close, " + strings.ToLower(field), field + ": mine"},
 		{"Connection: " + field},
+		{strings.ReplaceAll(field, "-", "_") + ": mine"}, // the same to many applications
 	}
 }
 
