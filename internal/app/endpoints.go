@@ -29,6 +29,7 @@ func endpointConfig(name string, e *config.Endpoint, p *config.Proxy) endpoint.C
 		ForwardAuthorization: e.AuthType != config.AuthNone && e.Authorization == config.AuthorizationForward,
 		ReplaceAuthorization: e.AuthType == config.AuthNone && e.Authorization == config.AuthorizationReplace,
 		MaxResponseSize:      int64(p.MaxResponseSize),
+		Rules:                rulesOf(e),
 		Concurrency:          l.MaxLeased,
 		Rate:                 l.Rate,
 		Burst:                l.Burst,

@@ -75,6 +75,8 @@ func defaultEndpoint() Endpoint {
 		ConnectTimeout: 10 * second,
 		HeaderNames:    []string{},
 		AuthFailures:   AuthFailuresHold,
+		Success:        Success{Status: []string{}, Otherwise: OnFail},
+		Rules:          []Rule{},
 		Ordering:       Ordering{OnDead: OrderingSkip},
 		Burst:          1,
 		TLS:            TLS{MinVersion: "1.2"},

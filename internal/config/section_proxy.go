@@ -113,6 +113,12 @@ type Endpoint struct {
 	// this answer. `retry`: try again while attempts are left. `wait`: try again later, which costs no attempt. `fail` and
 	// `unknown_outcome`: FAILED for that reason, the answer kept. A status wins over its class.
 	On map[string]string `yaml:"on" enum:"result|retry|wait|fail|unknown_outcome"`
+	// What an answer means besides its status: a list of `{status, header, body_regex, jq, then}`, of which the first counts
+	// whose conditions all hold; it wins over `success` and `on`. `{body_regex: "<(\w+:)?Fault[ >]", then: fail}` for one.
+	// Calls that pass through are judged by status and header alone.
+	Rules []Rule `yaml:"rules"`
+	// What an answer below 400 has to be, unless one of `rules` matches it.
+	Success Success `yaml:"success"`
 	// Attempts after the first. Default: `worker.max_retries`.
 	MaxRetries int `yaml:"max_retries" min:"0" max:"1000"`
 	// May a request that is not idempotent be sent again when its outcome is unknown? Say yes only if the application bears it.
@@ -148,8 +154,6 @@ type Endpoint struct {
 
 	// Tokens fetched by the OAuth 2 client credentials grant.
 	OAuth2 Unsupported `yaml:"oauth2" why:"OAuth 2"`
-	// Rules that tell success by the body of an answer.
-	Success Unsupported `yaml:"success" why:"success rules"`
 }
 
 // TLS is how an https endpoint is spoken to.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openhqm/openhqm/internal/rule"
 	"github.com/openhqm/openhqm/queue"
 	"golang.org/x/net/http/httpguts"
 )
@@ -62,6 +63,8 @@ type Config struct {
 	ReplaceAuthorization bool
 
 	MaxResponseSize int64 // bytes of an answer's body that are kept
+
+	Rules rule.Config // what answers mean besides their status
 
 	Concurrency int     // calls at once; also how many idle connections are kept. 0: not limited
 	Rate        float64 // calls per second; 0: not limited

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	planted "github.com/openhqm/openhqm/internal/fault"
+	"github.com/openhqm/openhqm/internal/rule"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -35,6 +36,7 @@ type Endpoint struct {
 	files     *files
 	transport atomic.Pointer[http.Transport]
 	proxy     *httputil.ReverseProxy
+	rules     *rule.Set
 }
 
 // New returns an endpoint. It reads the files of TLS, and opens no connection. The error says what is wrong with the
@@ -87,6 +89,9 @@ func New(c Config, o Options) (*Endpoint, error) {
 	if e.files, err = c.TLS.files(o.Roots, read); err != nil {
 		return nil, fmt.Errorf("endpoint %q: %w", c.Name, err)
 	}
+	if e.rules, err = rule.New(c.Rules); err != nil {
+		return nil, fmt.Errorf("endpoint %q: %w", c.Name, err)
+	}
 	e.transport.Store(e.newTransport(e.files.now))
 	e.proxy = e.newProxy()
 	return e, nil
@@ -136,13 +141,15 @@ func (e *Endpoint) attempt(ctx context.Context, d *queue.Delivery) queue.Outcome
 	}
 	defer answer.Body.Close()
 	planted.Point(planted.CallAnswered)
-	result, note, err := e.receive(attempt, d, answer, k)
+	result, seen, note, err := e.receive(attempt, d, answer, k)
 	planted.Point(planted.CallReceived)
 	if err != nil {
 		return outcome(faultOf(attempt, err, true), result)
 	}
-	return queue.Outcome{Class: queue.Answered, Result: result, Err: note, RetryAfter: retryAfter(answer.Header, time.Now()),
+	o := queue.Outcome{Class: queue.Answered, Result: result, Err: note, RetryAfter: retryAfter(answer.Header, time.Now()),
 		LimitReset: limitReset(answer.Header), Injected: k.injected}
+	e.judge(ctx, &o, answer, seen)
+	return o
 }
 
 func outcome(f *fault, result *queue.Result) queue.Outcome {

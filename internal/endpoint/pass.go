@@ -149,6 +149,7 @@ func (p passer) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	state.body.stall.lift()
 	p.e.passed(r.Context(), p.e.config.Name, queue.Passed{Class: queue.Answered, Status: answer.StatusCode, StartedAt: state.began,
+		Verdict:    p.e.rules.JudgeHead(answer.StatusCode, answer.Header).Verdict,
 		RetryAfter: retryAfter(answer.Header, time.Now()), LimitReset: limitReset(answer.Header), Injected: state.injected})
 	clean(answer)
 	return answer, nil
