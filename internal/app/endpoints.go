@@ -17,6 +17,7 @@ func endpointConfig(name string, e *config.Endpoint, p *config.Proxy) endpoint.C
 		Name:                 name,
 		URL:                  e.URL.Reveal(),
 		Host:                 e.Host,
+		Protocol:             protocolOf(e),
 		Timeout:              e.Timeout.Std(),
 		ConnectTimeout:       e.ConnectTimeout.Std(),
 		FirstByteTimeout:     e.FirstByteTimeout.Std(),
@@ -35,6 +36,13 @@ func endpointConfig(name string, e *config.Endpoint, p *config.Proxy) endpoint.C
 		Burst:                l.Burst,
 	}
 	return c
+}
+
+func protocolOf(e *config.Endpoint) endpoint.Protocol {
+	if e.Protocol == config.ProtocolHTTP1 {
+		return endpoint.HTTP1
+	}
+	return endpoint.Protocol(e.Protocol)
 }
 
 func revealed(fields map[string]config.Secret) map[string]string {

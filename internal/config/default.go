@@ -72,6 +72,7 @@ func Default() *Config {
 func defaultEndpoint() Endpoint {
 	return Endpoint{
 		Host:           HostAuto,
+		Protocol:       ProtocolHTTP1,
 		ConnectTimeout: 10 * second,
 		HeaderNames:    []string{},
 		AuthFailures:   AuthFailuresHold,

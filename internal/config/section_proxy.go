@@ -82,6 +82,10 @@ type Endpoint struct {
 	// Host field to send: `preserve` the client's, the `endpoint`'s own, `auto`: the client's for a loopback endpoint, else the
 	// endpoint's own; anything else is sent as it is.
 	Host string `yaml:"host"`
+	// Version of HTTP that is spoken: `http1`, HTTP/1.1; `h2`, HTTP/2 over TLS, for an https url; `h2c`, HTTP/2 without TLS and
+	// with prior knowledge, for an http url. Nothing is negotiated: an endpoint that does not speak it is sent nothing. In
+	// HTTP/2 nothing is upgraded, and `header_names` has no effect.
+	Protocol string `yaml:"protocol" enum:"http1|h2|h2c"`
 	// How long one attempt may take, answer body included. Default: `worker.timeout_seconds`.
 	Timeout Duration `yaml:"timeout" min:"10ms"`
 	// How long connecting may take, TLS included. A request that failed here was provably not sent.

@@ -39,6 +39,8 @@ type Config struct {
 	// else the endpoint's own.
 	Host string
 
+	Protocol Protocol
+
 	Timeout          time.Duration // one attempt, the answer's body included; for Pass until the answer's head
 	ConnectTimeout   time.Duration // DNS, connect and TLS
 	FirstByteTimeout time.Duration // from the request's last byte to the answer's head; 0: Timeout
@@ -179,6 +181,9 @@ func (c *Config) validate() (*url.URL, error) {
 		if !httpguts.ValidHeaderFieldName(name) {
 			return nil, fmt.Errorf("endpoint %q: header name %q cannot be sent", c.Name, name)
 		}
+	}
+	if err := c.Protocol.validate(u.Scheme); err != nil {
+		return nil, fmt.Errorf("endpoint %q: %w", c.Name, err)
 	}
 	if err := c.TLS.validate(c.Name, u.Scheme); err != nil {
 		return nil, err

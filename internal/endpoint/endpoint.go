@@ -32,7 +32,7 @@ type Endpoint struct {
 	authField             string            // canonical name of the field that bears the credentials; "" for none
 	replacesAuthorization bool
 
-	dialer    net.Dialer
+	dialer    dialer
 	files     *files
 	transport atomic.Pointer[http.Transport]
 	proxy     *httputil.ReverseProxy
@@ -57,7 +57,7 @@ func New(c Config, o Options) (*Endpoint, error) {
 		strip:      newNames(c.StripHeaders),
 		static:     make(map[string]string, len(c.Headers)),
 		spelling:   make(map[string]string, len(c.HeaderNames)),
-		dialer:     net.Dialer{KeepAlive: 15 * time.Second},
+		dialer:     dialer{net.Dialer{KeepAlive: 15 * time.Second}},
 	}
 	e.forward.all = e.forward.all || c.ForwardHeaders == nil
 	for name, value := range c.Headers {
@@ -183,6 +183,9 @@ func (e *Endpoint) head(in *arrival) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e.config.Protocol.multiplexed() {
+		delete(h, "Connection") // RFC 9113 8.2.2
+	}
 	host, err := e.host(in.host)
 	if err != nil {
 		return nil, err
@@ -192,6 +195,10 @@ func (e *Endpoint) head(in *arrival) (*http.Request, error) {
 
 // aim sets the request's URL so that the joined target is sent byte for byte.
 func (e *Endpoint) aim(r *http.Request, target string, k *call) {
+	if e.config.Protocol.multiplexed() {
+		r.URL = e.base.streamURL(r.Host, e.base.join(target))
+		return
+	}
 	r.URL, k.line = e.base.url(r.Method, e.base.join(target))
 	if k.line != "" {
 		k.prefix = r.Method + " " + placeholder + " HTTP/1.1\r\n"
@@ -245,6 +252,9 @@ func addDelivery(h http.Header, d *queue.Delivery) {
 // roundTrip sends a request at most once, whatever the transport thinks of repeating it.
 func (e *Endpoint) roundTrip(ctx context.Context, r *http.Request, k *call) (*http.Response, error) {
 	r.GetBody = nil
+	if e.config.Protocol.multiplexed() {
+		return e.roundTripStream(ctx, r, k)
+	}
 	var on atomic.Pointer[conn]
 	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		if c, ok := info.Conn.(*conn); ok {

@@ -109,7 +109,10 @@ func (e *Endpoint) rewrite(p *httputil.ProxyRequest) {
 		return
 	}
 	state.injected = in.injected
-	if len(upgrade) == 1 && passesUpgrade(upgrade[0]) {
+	switch {
+	case e.config.Protocol.multiplexed():
+		delete(h, "Connection") // RFC 9113 8.2.2; nothing is upgraded in HTTP/2
+	case len(upgrade) == 1 && passesUpgrade(upgrade[0]):
 		h["Connection"], h["Upgrade"] = []string{"Upgrade"}, upgrade
 	}
 	p.Out.Header = h
