@@ -46,6 +46,7 @@ type served struct {
 	policy   queue.Policy
 	limits   queue.Limits
 	flow     flow.Config
+	windows  []window
 	tried    *atomic.Bool // whether a hold for refused credentials was released since they last changed
 }
 
@@ -102,7 +103,7 @@ func (b *builder) endpoint(name string, e *config.Endpoint, c *config.Config, be
 		return nil, err
 	}
 	next := &served{method: submitMethod(e), policy: endpointPolicy(c, e), limits: limits(e),
-		flow: endpointFlow(c, e), tried: new(atomic.Bool)}
+		flow: endpointFlow(c, e), windows: windows(e), tried: new(atomic.Bool)}
 	if before != nil {
 		if old, ok := before.queues[name]; ok && old.endpoint != nil {
 			last := before.config.Proxy.Endpoints[name]

@@ -78,6 +78,7 @@ func defaultEndpoint() Endpoint {
 		AuthFailures:   AuthFailuresHold,
 		Success:        Success{Status: []string{}, Otherwise: OnFail},
 		Rules:          []Rule{},
+		Maintenance:    []Maintenance{},
 		Ordering:       Ordering{OnDead: OrderingSkip},
 		Burst:          1,
 		TLS:            TLS{MinVersion: "1.2"},

@@ -153,6 +153,10 @@ type Endpoint struct {
 	// How many retries may be sent for 100 first attempts, in each process and over ten seconds; 10 retries a second always
 	// may. Further ones come later: none is dropped. 0: retries come when they are due, however many there are.
 	RetryBudget int `yaml:"retry_budget" min:"0" max:"1000"`
+	// When the endpoint is not called: a list of `{days, from, to, timezone}`. Queued requests wait, under the hold `maintenance`;
+	// those that pass through are answered 503 with Retry-After. Calls under way go on. Opening the endpoint by hand lasts until
+	// the windows are looked at again, within a minute.
+	Maintenance []Maintenance `yaml:"maintenance"`
 	// May a request name this endpoint (the OpenHQM-Endpoint field, `metadata.endpoint`)? `false`: no request goes to it.
 	Selectable bool `yaml:"selectable"`
 

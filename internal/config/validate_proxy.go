@@ -107,6 +107,7 @@ func (k *checker) endpoint(name string) {
 			k.wrong(path+".on."+status, "%q is not accepted; give a status from 200 to 599 or a class such as 5xx", status)
 		}
 	}
+	k.maintenance(path+".maintenance", &e)
 	k.protocol(path, &e)
 	k.rules(path, &e)
 	k.keyField(path+".caller_header", e.CallerHeader)
