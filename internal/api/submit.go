@@ -123,6 +123,9 @@ func (p *Producer) bind(r *http.Request, e *envelope, payload queue.Body, m *met
 	if err != nil {
 		return nil, err
 	}
+	if target.MaxBody > 0 && payload.Size() > target.MaxBody {
+		return nil, ingress.TooLarge(target.MaxBody)
+	}
 	if err := p.checkCallback(m.callback); err != nil {
 		return nil, err
 	}

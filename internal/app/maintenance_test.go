@@ -38,7 +38,7 @@ func TestMaintenanceWindowsAreTimesOfTheWeek(t *testing.T) {
 		{[]config.Maintenance{nightly}, "2026-01-15T03:00:00Z", ""},
 		{[]config.Maintenance{nightly}, "2026-07-14T20:00:00Z", "2026-07-15T02:00:00Z"}, // summer time
 		{[]config.Maintenance{nightly}, "2026-03-28T23:00:00Z", "2026-03-29T02:00:00Z"}, // a night of 5 hours
-		{[]config.Maintenance{spring}, "2026-03-29T01:20:00Z", "2026-03-29T01:50:00Z"}, // it is 03:20 then
+		{[]config.Maintenance{spring}, "2026-03-29T01:20:00Z", "2026-03-29T01:50:00Z"},  // it is 03:20 then
 		{[]config.Maintenance{spring}, "2026-03-30T00:20:00Z", "2026-03-30T00:50:00Z"},
 		{[]config.Maintenance{weekend}, "2026-01-16T23:30:00Z", ""}, // a Friday
 		{[]config.Maintenance{weekend}, "2026-01-17T23:30:00Z", "2026-01-18T01:30:00Z"},

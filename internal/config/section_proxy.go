@@ -92,6 +92,12 @@ type Endpoint struct {
 	ConnectTimeout Duration `yaml:"connect_timeout" min:"1ms"`
 	// How long the endpoint may take to begin its answer. 0: as long as `timeout`.
 	FirstByteTimeout Duration `yaml:"first_byte_timeout"`
+	// Largest body of a request that is stored for this endpoint. Beyond it the answer is 413. What passes through is not bounded.
+	// Default: `proxy.max_request_size`.
+	MaxRequestSize Size `yaml:"max_request_size" min:"1"`
+	// Largest body of an answer of this endpoint that is stored. What exceeds it is cut there and flagged. Default:
+	// `proxy.max_response_size`.
+	MaxResponseSize Size `yaml:"max_response_size" min:"1"`
 	// Header fields set on every request, replacing the client's of that name.
 	Headers map[string]Secret `yaml:"headers"`
 	// Exact spellings of header names, for applications that do not ignore case: `[SOAPAction]`.

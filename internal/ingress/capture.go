@@ -132,7 +132,7 @@ func Receive(w http.ResponseWriter, r *http.Request, bodies queue.BodyStore, lim
 	w.Header()["Connection"] = valueClose
 	switch {
 	case errors.Is(err, queue.ErrBodyTooLarge):
-		return queue.Body{}, tooLarge(limit)
+		return queue.Body{}, TooLarge(limit)
 	case upload.err != nil && errors.Is(err, upload.err):
 		return queue.Body{}, uploadProblem(err)
 	}

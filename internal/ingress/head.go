@@ -135,7 +135,7 @@ func (h *Handler) unknownEndpoint(why string) *reply.Problem {
 // refuseBody refuses by what the head says about a body that would be stored.
 func (h *Handler) refuseBody(r *http.Request, c *call) *reply.Problem {
 	if limit := h.maxBody(&c.target); r.ContentLength > limit {
-		return tooLarge(limit)
+		return TooLarge(limit)
 	}
 	return h.full.refuse(r)
 }
@@ -144,8 +144,9 @@ func carriesBody(method string) bool {
 	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
 }
 
-func tooLarge(limit int64) *reply.Problem {
-	return reply.NewProblem(reply.KindBodyTooLarge, fmt.Sprintf("the body exceeds the limit of %d bytes (proxy.max_request_size); nothing was stored", limit))
+// TooLarge is the problem of a body over a limit.
+func TooLarge(limit int64) *reply.Problem {
+	return reply.NewProblem(reply.KindBodyTooLarge, fmt.Sprintf("the body exceeds the limit of %d bytes (proxy.max_request_size, or max_request_size of the endpoint); nothing was stored", limit))
 }
 
 func (h *Handler) maxBody(t *Target) int64 {
