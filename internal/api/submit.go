@@ -136,7 +136,7 @@ func (p *Producer) bind(r *http.Request, e *envelope, payload queue.Body, m *met
 		Queue:    target.Queue,
 		Callback: m.callback,
 		Request: queue.Request{
-			Method: firstOf(m.method, target.Method, http.MethodPost),
+			Method: firstOf(target.MethodOverride, m.method, target.Method, http.MethodPost),
 			Target: firstOf(m.path, "/"),
 			Scheme: scheme(r),
 			Host:   host, // else the endpoint's own: the client's names OpenHQM, which the application need not know

@@ -139,6 +139,7 @@ func (b *builder) targets(s *snapshot) *ingress.Table {
 		if q.endpoint != nil {
 			e := s.config.Proxy.Endpoints[name]
 			t.Selectable = e.Selectable
+			t.Method = e.MethodOverride
 			t.MaxBody = int64(e.MaxRequestSize)
 			t.Terms = terms(&e)
 			t.ForwardsAuthorization = q.endpoint.Forwards("Authorization")
@@ -249,7 +250,7 @@ func (s *snapshot) apiTarget(t ingress.Target, ok bool) (api.Target, bool) {
 		return api.Target{}, false
 	}
 	return api.Target{Name: t.Name, Queue: t.Queue, Endpoint: t.Endpoint, Method: s.queues[t.Queue].method,
-		ForwardsAuthorization: t.ForwardsAuthorization, MaxBody: t.MaxBody, Terms: t.Terms}, true
+		ForwardsAuthorization: t.ForwardsAuthorization, MaxBody: t.MaxBody, MethodOverride: t.Method, Terms: t.Terms}, true
 }
 
 // endpoints are the configured endpoints as operators see them.

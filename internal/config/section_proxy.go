@@ -79,6 +79,10 @@ type Endpoint struct {
 	URL URL `yaml:"url"`
 	// Method of requests that come through `/api/v1/submit` and name none. Captured requests keep their own.
 	Method string `yaml:"method"`
+	// Method by which every request reaches the endpoint, whatever its own: for an application that takes only POST. The request
+	// counts as one of that method: a GET that becomes a POST is queued, and is not repeated where a POST would not be. HEAD,
+	// OPTIONS, TRACE and requests to upgrade keep their own. Empty: all do.
+	MethodOverride string `yaml:"method_override"`
 	// Host field to send: `preserve` the client's, the `endpoint`'s own, `auto`: the client's for a loopback endpoint, else the
 	// endpoint's own; anything else is sent as it is.
 	Host string `yaml:"host"`

@@ -110,6 +110,10 @@ func (k *checker) endpoint(name string) {
 	if q := k.c.Queue.MaxBytes; q < e.MaxRequestSize && k.isSet(path+".max_request_size") {
 		k.wrong(path+".max_request_size", "%v is more than queue.max_bytes, %v; give at most that", e.MaxRequestSize, q)
 	}
+	if e.MethodOverride != "" && (!fieldName.MatchString(e.MethodOverride) ||
+		slices.Contains([]string{"CONNECT", "HEAD", "OPTIONS", "TRACE"}, strings.ToUpper(e.MethodOverride))) {
+		k.wrong(path+".method_override", "%q is not accepted; give a method such as POST", e.MethodOverride)
+	}
 	k.maintenance(path+".maintenance", &e)
 	k.protocol(path, &e)
 	k.rules(path, &e)

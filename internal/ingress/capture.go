@@ -24,7 +24,7 @@ import (
 func (h *Handler) capture(w http.ResponseWriter, r *http.Request, c *call) (queue.Request, error) {
 	trusted := h.trusts(r.RemoteAddr)
 	request := queue.Request{
-		Method: r.Method,
+		Method: c.method,
 		Target: c.origin,
 		Scheme: scheme(r, trusted),
 		Host:   r.Host,

@@ -16,6 +16,7 @@ import (
 // call is what the head of a request decided.
 type call struct {
 	target   Target
+	method   string // by which it is sent
 	origin   string // request target in origin form, or *
 	prefer   preferences
 	mode     Mode
@@ -53,10 +54,12 @@ func (h *Handler) readHead(w http.ResponseWriter, r *http.Request, c *call) *rep
 	if problem := h.choose(r, c); problem != nil {
 		return problem
 	}
+	c.method = c.target.Override(r)
+	r = as(r, c.method)
 	telemetry.SetRoute(w, c.target.Name) // a name of the configuration, never one that only the client knows
 	if isGRPC(r) && c.target.Endpoint {
 		return reply.NewProblem(reply.KindUnsupportedProto,
-			"gRPC to an endpoint is not supported: endpoints are spoken to in HTTP/1.1, and gRPC needs HTTP/2; use gRPC-Web, or send such calls to the app itself")
+			"gRPC to an endpoint is not supported: its trailers need HTTP/2 from end to end, and queued calls have no stream; use gRPC-Web, or send such calls to the app itself")
 	}
 	if lines := r.Header["Prefer"]; len(lines) > 0 {
 		c.prefer = readPreferences(lines)
