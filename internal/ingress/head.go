@@ -59,7 +59,7 @@ func (h *Handler) readHead(w http.ResponseWriter, r *http.Request, c *call) *rep
 	telemetry.SetRoute(w, c.target.Name) // a name of the configuration, never one that only the client knows
 	if isGRPC(r) && c.target.Endpoint {
 		return reply.NewProblem(reply.KindUnsupportedProto,
-			"gRPC to an endpoint is not supported: its trailers need HTTP/2 from end to end, and queued calls have no stream; use gRPC-Web, or send such calls to the app itself")
+			"gRPC to an endpoint is not supported: calls are taken as those of HTTP/1.1, without the streams of HTTP/2 that gRPC needs; use gRPC-Web, or send such calls to the app itself")
 	}
 	if lines := r.Header["Prefer"]; len(lines) > 0 {
 		c.prefer = readPreferences(lines)
