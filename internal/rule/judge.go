@@ -30,19 +30,22 @@ func (s *Set) ReadsBody() bool { return s != nil && s.body }
 
 // Judge says what an answer means.
 func (s *Set) Judge(ctx context.Context, a *Answer) Finding {
+	if s == nil {
+		return Finding{}
+	}
 	return s.judge(a.Status, a.Header, &sight{ctx: ctx, answer: a})
 }
 
 // JudgeHead says what the head of an answer means whose body is not looked at: rules with conditions on it do not match, and
 // success does not ask for them.
 func (s *Set) JudgeHead(status int, h http.Header) Finding {
+	if s == nil {
+		return Finding{}
+	}
 	return s.judge(status, h, &sight{answer: &Answer{Bodyless: true}})
 }
 
 func (s *Set) judge(status int, h http.Header, body *sight) Finding {
-	if s == nil {
-		return Finding{}
-	}
 	for i := range s.rules {
 		r := &s.rules[i]
 		if r.head(status, h) && (!r.readsBody() || body.meets(h, &r.conditions)) {
