@@ -57,6 +57,10 @@ type Target struct {
 	Queue    string
 	Endpoint bool   // a configured endpoint: an application of the user's own; false for a built-in handler
 	Method   string // of submits that name none; "": POST
+	// MethodOverride is the method of all submits, whatever they name; "" leaves it.
+	MethodOverride string
+
+	MaxBody int64 // largest payload in bytes; 0: what Config.MaxRequestSize leaves
 	ingress.Terms
 	// ForwardsAuthorization: Authorization reaches the endpoint, so that the message is of no use after a token in it has
 	// expired.

@@ -123,6 +123,9 @@ func (p *Producer) bind(r *http.Request, e *envelope, payload queue.Body, m *met
 	if err != nil {
 		return nil, err
 	}
+	if target.MaxBody > 0 && payload.Size() > target.MaxBody {
+		return nil, ingress.TooLarge(target.MaxBody)
+	}
 	if err := p.checkCallback(m.callback); err != nil {
 		return nil, err
 	}
@@ -133,7 +136,7 @@ func (p *Producer) bind(r *http.Request, e *envelope, payload queue.Body, m *met
 		Queue:    target.Queue,
 		Callback: m.callback,
 		Request: queue.Request{
-			Method: firstOf(m.method, target.Method, http.MethodPost),
+			Method: firstOf(target.MethodOverride, m.method, target.Method, http.MethodPost),
 			Target: firstOf(m.path, "/"),
 			Scheme: scheme(r),
 			Host:   host, // else the endpoint's own: the client's names OpenHQM, which the application need not know

@@ -182,8 +182,8 @@ func (a *App) serveIngress(c *config.Config, replies *reply.Replies, registry *p
 	a.producer = api.NewProducer(api.Config{
 		Prefix:         c.Server.APIPrefix,
 		Origins:        c.Server.CORS.Origins,
-		MaxRequestSize: int64(c.Proxy.MaxRequestSize),
-		MaxResultSize:  int64(c.Proxy.MaxResponseSize),
+		MaxRequestSize: largestRequest(c),
+		MaxResultSize:  largestResult(c),
 	}, api.Options{
 		Broker: a.broker, Replies: replies, Targets: apiTargets{a.live}, Callback: a.live.checkCallback, Log: a.log,
 		Next: a.withProbes(a.capture, c, replies, registry), Instrument: telemetry.Named,

@@ -17,6 +17,7 @@ func endpointConfig(name string, e *config.Endpoint, p *config.Proxy) endpoint.C
 		Name:                 name,
 		URL:                  e.URL.Reveal(),
 		Host:                 e.Host,
+		Protocol:             protocolOf(e),
 		Timeout:              e.Timeout.Std(),
 		ConnectTimeout:       e.ConnectTimeout.Std(),
 		FirstByteTimeout:     e.FirstByteTimeout.Std(),
@@ -28,12 +29,20 @@ func endpointConfig(name string, e *config.Endpoint, p *config.Proxy) endpoint.C
 		Auth:                 authOf(e),
 		ForwardAuthorization: e.AuthType != config.AuthNone && e.Authorization == config.AuthorizationForward,
 		ReplaceAuthorization: e.AuthType == config.AuthNone && e.Authorization == config.AuthorizationReplace,
-		MaxResponseSize:      int64(p.MaxResponseSize),
+		MaxResponseSize:      int64(e.MaxResponseSize),
+		Rules:                rulesOf(e),
 		Concurrency:          l.MaxLeased,
 		Rate:                 l.Rate,
 		Burst:                l.Burst,
 	}
 	return c
+}
+
+func protocolOf(e *config.Endpoint) endpoint.Protocol {
+	if e.Protocol == config.ProtocolHTTP1 {
+		return endpoint.HTTP1
+	}
+	return endpoint.Protocol(e.Protocol)
 }
 
 func revealed(fields map[string]config.Secret) map[string]string {
@@ -90,8 +99,7 @@ func sameEndpoint(name string, before, after *config.Config) bool {
 	a, had := before.Proxy.Endpoints[name]
 	b := after.Proxy.Endpoints[name]
 	p, q := before.Proxy, after.Proxy
-	return had && reflect.DeepEqual(a, b) && p.MaxResponseSize == q.MaxResponseSize &&
-		reflect.DeepEqual(p.ForwardHeaders, q.ForwardHeaders) && reflect.DeepEqual(p.StripHeaders, q.StripHeaders)
+	return had && reflect.DeepEqual(a, b) && reflect.DeepEqual(p.ForwardHeaders, q.ForwardHeaders) && reflect.DeepEqual(p.StripHeaders, q.StripHeaders)
 }
 
 // sameSecret reports whether the endpoint is given the same credentials as before.

@@ -44,7 +44,8 @@ var imports = map[string]rule{
 	"internal/auth":      {ours: []string{"queue"}, later: true},
 	"internal/route":     {ours: []string{"queue"}, later: true},
 	"internal/flow":      {ours: []string{"queue", "internal/fault"}},
-	"internal/endpoint":  {ours: []string{"queue", "internal/fault", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts", "golang.org/x/oauth2", "golang.org/x/sync"}},
+	"internal/rule":      {ours: []string{"queue"}, drivers: []string{"github.com/itchyny/gojq"}},
+	"internal/endpoint":  {ours: []string{"queue", "internal/fault", "internal/rule", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts", "golang.org/x/oauth2", "golang.org/x/sync"}},
 	"internal/worker":    {ours: []string{"queue", "internal/fault", "internal/telemetry"}, drivers: []string{"golang.org/x/sync"}},
 	"internal/callback":  {ours: []string{"client", "queue", "internal/fault", "internal/telemetry"}, drivers: []string{"github.com/standard-webhooks/standard-webhooks/libraries/go"}},
 	"internal/ingress":   {ours: []string{"queue", "internal/fault", "internal/reply", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts", "github.com/dunglas/httpsfv"}},
@@ -55,7 +56,7 @@ var imports = map[string]rule{
 
 	// Configuration fills the Config of the packages that obey it.
 	"internal/config": {
-		ours:    []string{"queue", "internal/api", "internal/callback", "internal/endpoint", "internal/ingress", "internal/store/embedded", "internal/telemetry", "internal/worker"},
+		ours:    []string{"queue", "internal/api", "internal/callback", "internal/endpoint", "internal/ingress", "internal/rule", "internal/store/embedded", "internal/telemetry", "internal/worker"},
 		drivers: []string{"go.yaml.in/yaml/v3"},
 	},
 
@@ -83,7 +84,7 @@ var testImports = rule{
 	drivers: []string{
 		"go.uber.org/goleak", "pgregory.net/rapid", "github.com/rogpeppe/go-internal",
 		"github.com/prometheus/client_golang", "go.yaml.in/yaml/v3", "golang.org/x/sys",
-		"github.com/pb33f/libopenapi", "github.com/pb33f/libopenapi-validator", "github.com/dunglas/httpsfv",
+		"github.com/pb33f/libopenapi", "github.com/pb33f/libopenapi-validator", "github.com/dunglas/httpsfv", "golang.org/x/net/http2",
 	},
 }
 

@@ -131,6 +131,11 @@ func (d *decoder) listOf(path string, n *node, v reflect.Value, sf reflect.Struc
 	// Never nil: an empty list is an answer, "none", and not the absence of one.
 	out := reflect.MakeSlice(v.Type(), len(n.items), len(n.items))
 	for i, item := range n.items {
+		if isSection(v.Type().Elem()) {
+			emptyLists(out.Index(i))
+			d.section(join(path, strconv.Itoa(i+1)), item, out.Index(i))
+			continue
+		}
 		text, ok := d.text(path, item, sf)
 		if !ok {
 			return
@@ -138,6 +143,15 @@ func (d *decoder) listOf(path string, n *node, v reflect.Value, sf reflect.Struc
 		d.scalar(path, item, text, out.Index(i), sf)
 	}
 	v.Set(out)
+}
+
+// emptyLists makes the lists of an item empty, as those of a default are.
+func emptyLists(item reflect.Value) {
+	for _, f := range item.Fields() {
+		if f.Kind() == reflect.Slice {
+			f.Set(reflect.MakeSlice(f.Type(), 0, 0))
+		}
+	}
 }
 
 func splitList(text string, src source) (*node, error) {

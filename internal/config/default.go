@@ -72,9 +72,13 @@ func Default() *Config {
 func defaultEndpoint() Endpoint {
 	return Endpoint{
 		Host:           HostAuto,
+		Protocol:       ProtocolHTTP1,
 		ConnectTimeout: 10 * second,
 		HeaderNames:    []string{},
 		AuthFailures:   AuthFailuresHold,
+		Success:        Success{Status: []string{}, Otherwise: OnFail},
+		Rules:          []Rule{},
+		Maintenance:    []Maintenance{},
 		Ordering:       Ordering{OnDead: OrderingSkip},
 		Burst:          1,
 		TLS:            TLS{MinVersion: "1.2"},

@@ -42,6 +42,11 @@ func (c *Config) yaml(path string, v reflect.Value) *yaml.Node {
 			}
 		case f.Type.Kind() == reflect.Map:
 			item = c.yamlMap(key, value)
+		case f.Type.Kind() == reflect.Slice && isSection(f.Type.Elem()):
+			item = &yaml.Node{Kind: yaml.SequenceNode}
+			for i := range value.Len() {
+				item.Content = append(item.Content, c.yaml(join(key, strconv.Itoa(i+1)), value.Index(i)))
+			}
 		case f.Type.Kind() == reflect.Slice:
 			item = &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
 			for i := range value.Len() {

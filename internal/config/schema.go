@@ -53,7 +53,7 @@ func fieldsOf(t reflect.Type) func(func(reflect.StructField) bool) {
 	}
 }
 
-// schemaKey is one key of the schema. Below a map its path holds the placeholder NAME.
+// schemaKey is one key of the schema. Below a map its path holds the placeholder NAME, below a list N.
 type schemaKey struct {
 	path  string
 	field reflect.StructField
@@ -61,6 +61,12 @@ type schemaKey struct {
 }
 
 const placeholder = "NAME"
+
+// itemPlaceholder stands for the number, from 1, of an item of a list.
+const itemPlaceholder = "N"
+
+// ofItem tells a key of an item of a list, which is set only with the whole list.
+func ofItem(path string) bool { return strings.Contains(path, "."+itemPlaceholder+".") }
 
 // schema returns all keys that hold a value or are markers, in the order of the structs.
 func schema() []schemaKey {
@@ -75,8 +81,11 @@ func schema() []schemaKey {
 				walk(f.Type, path, below)
 			default:
 				keys = append(keys, schemaKey{path: path, field: f, live: below})
-				if f.Type.Kind() == reflect.Map && isSection(f.Type.Elem()) {
+				switch {
+				case f.Type.Kind() == reflect.Map && isSection(f.Type.Elem()):
 					walk(f.Type.Elem(), join(path, placeholder), below)
+				case f.Type.Kind() == reflect.Slice && isSection(f.Type.Elem()):
+					walk(f.Type.Elem(), join(path, itemPlaceholder), below)
 				}
 			}
 		}

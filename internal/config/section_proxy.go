@@ -80,15 +80,29 @@ type Endpoint struct {
 	URL URL `yaml:"url"`
 	// Method of requests that come through `/api/v1/submit` and name none. Captured requests keep their own.
 	Method string `yaml:"method"`
+	// Method by which every request reaches the endpoint, whatever its own: for an application that takes only POST. The request
+	// counts as one of that method: a GET that becomes a POST is queued, and is not repeated where a POST would not be. HEAD,
+	// OPTIONS, TRACE and requests to upgrade keep their own. Empty: all do.
+	MethodOverride string `yaml:"method_override"`
 	// Host field to send: `preserve` the client's, the `endpoint`'s own, `auto`: the client's for a loopback endpoint, else the
 	// endpoint's own; anything else is sent as it is.
 	Host string `yaml:"host"`
+	// Version of HTTP that is spoken: `http1`, HTTP/1.1; `h2`, HTTP/2 over TLS, for an https url; `h2c`, HTTP/2 without TLS and
+	// with prior knowledge, for an http url. Nothing is negotiated: an endpoint that does not speak it is sent nothing. In
+	// HTTP/2 nothing is upgraded, and `header_names` has no effect.
+	Protocol string `yaml:"protocol" enum:"http1|h2|h2c"`
 	// How long one attempt may take, answer body included. Default: `worker.timeout_seconds`.
 	Timeout Duration `yaml:"timeout" min:"10ms"`
 	// How long connecting may take, TLS included. A request that failed here was provably not sent.
 	ConnectTimeout Duration `yaml:"connect_timeout" min:"1ms"`
 	// How long the endpoint may take to begin its answer. 0: as long as `timeout`.
 	FirstByteTimeout Duration `yaml:"first_byte_timeout"`
+	// Largest body of a request that is stored for this endpoint. Beyond it the answer is 413. What passes through is not bounded.
+	// Default: `proxy.max_request_size`.
+	MaxRequestSize Size `yaml:"max_request_size" min:"1"`
+	// Largest body of an answer of this endpoint that is stored. What exceeds it is cut there and flagged. Default:
+	// `proxy.max_response_size`.
+	MaxResponseSize Size `yaml:"max_response_size" min:"1"`
 	// Header fields set on every request, replacing the client's of that name.
 	Headers map[string]Secret `yaml:"headers"`
 	// Exact spellings of header names, for applications that do not ignore case: `[SOAPAction]`.
@@ -115,6 +129,12 @@ type Endpoint struct {
 	// this answer. `retry`: try again while attempts are left. `wait`: try again later, which costs no attempt. `fail` and
 	// `unknown_outcome`: FAILED for that reason, the answer kept. A status wins over its class.
 	On map[string]string `yaml:"on" enum:"result|retry|wait|fail|unknown_outcome"`
+	// What an answer means besides its status: a list of `{status, header, body_regex, jq, then}`, of which the first counts
+	// whose conditions all hold; it wins over `success` and `on`. `{body_regex: "<(\w+:)?Fault[ >]", then: fail}` for one.
+	// Calls that pass through are judged by status and header alone.
+	Rules []Rule `yaml:"rules"`
+	// What an answer below 400 has to be, unless one of `rules` matches it.
+	Success Success `yaml:"success"`
 	// Attempts after the first. Default: `worker.max_retries`.
 	MaxRetries int `yaml:"max_retries" min:"0" max:"1000"`
 	// May a request that is not idempotent be sent again when its outcome is unknown? Say yes only if the application bears it.
@@ -145,13 +165,15 @@ type Endpoint struct {
 	// How many retries may be sent for 100 first attempts, in each process and over ten seconds; 10 retries a second always
 	// may. Further ones come later: none is dropped. 0: retries come when they are due, however many there are.
 	RetryBudget int `yaml:"retry_budget" min:"0" max:"1000"`
+	// When the endpoint is not called: a list of `{days, from, to, timezone}`. Queued requests wait, under the hold `maintenance`;
+	// those that pass through are answered 503 with Retry-After. Calls under way go on. Opening the endpoint by hand lasts until
+	// the windows are looked at again, within a minute.
+	Maintenance []Maintenance `yaml:"maintenance"`
 	// May a request name this endpoint (the OpenHQM-Endpoint field, `metadata.endpoint`)? `false`: no request goes to it.
 	Selectable bool `yaml:"selectable"`
 
 	// Where `auth_type: oauth2` gets its tokens.
 	OAuth2 OAuth2 `yaml:"oauth2"`
-	// Rules that tell success by the body of an answer.
-	Success Unsupported `yaml:"success" why:"success rules"`
 }
 
 // TLS is how an https endpoint is spoken to.

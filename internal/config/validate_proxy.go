@@ -107,6 +107,16 @@ func (k *checker) endpoint(name string) {
 			k.wrong(path+".on."+status, "%q is not accepted; give a status from 200 to 599 or a class such as 5xx", status)
 		}
 	}
+	if q := k.c.Queue.MaxBytes; q < e.MaxRequestSize && k.isSet(path+".max_request_size") {
+		k.wrong(path+".max_request_size", "%v is more than queue.max_bytes, %v; give at most that", e.MaxRequestSize, q)
+	}
+	if e.MethodOverride != "" && (!fieldName.MatchString(e.MethodOverride) ||
+		slices.Contains([]string{"CONNECT", "HEAD", "OPTIONS", "TRACE"}, strings.ToUpper(e.MethodOverride))) {
+		k.wrong(path+".method_override", "%q is not accepted; give a method such as POST", e.MethodOverride)
+	}
+	k.maintenance(path+".maintenance", &e)
+	k.protocol(path, &e)
+	k.rules(path, &e)
 	k.keyField(path+".caller_header", e.CallerHeader)
 	k.keyField(path+".ordering.header", e.Ordering.Header)
 	k.credentials(path, &e)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openhqm/openhqm/internal/rule"
 	"github.com/openhqm/openhqm/queue"
 	"golang.org/x/net/http/httpguts"
 )
@@ -38,6 +39,8 @@ type Config struct {
 	// else the endpoint's own.
 	Host string
 
+	Protocol Protocol
+
 	Timeout          time.Duration // one attempt, the answer's body included; for Pass until the answer's head
 	ConnectTimeout   time.Duration // DNS, connect and TLS
 	FirstByteTimeout time.Duration // from the request's last byte to the answer's head; 0: Timeout
@@ -62,6 +65,8 @@ type Config struct {
 	ReplaceAuthorization bool
 
 	MaxResponseSize int64 // bytes of an answer's body that are kept
+
+	Rules rule.Config // what answers mean besides their status
 
 	Concurrency int     // calls at once; also how many idle connections are kept. 0: not limited
 	Rate        float64 // calls per second; 0: not limited
@@ -181,6 +186,9 @@ func (c *Config) validate() (*url.URL, error) {
 		if !httpguts.ValidHeaderFieldName(name) {
 			return nil, fmt.Errorf("endpoint %q: header name %q cannot be sent", c.Name, name)
 		}
+	}
+	if err := c.Protocol.validate(u.Scheme); err != nil {
+		return nil, fmt.Errorf("endpoint %q: %w", c.Name, err)
 	}
 	if err := c.TLS.validate(c.Name, u.Scheme); err != nil {
 		return nil, err

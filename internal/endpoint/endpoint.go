@@ -14,6 +14,7 @@ import (
 	"time"
 
 	planted "github.com/openhqm/openhqm/internal/fault"
+	"github.com/openhqm/openhqm/internal/rule"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -32,10 +33,11 @@ type Endpoint struct {
 	tokens                *tokens           // of AuthOAuth2
 	replacesAuthorization bool
 
-	dialer    net.Dialer
+	dialer    dialer
 	files     *files
 	transport atomic.Pointer[http.Transport]
 	proxy     *httputil.ReverseProxy
+	rules     *rule.Set
 }
 
 // New returns an endpoint. It reads the files of TLS, and opens no connection. The error says what is wrong with the
@@ -56,7 +58,7 @@ func New(c Config, o Options) (*Endpoint, error) {
 		strip:      newNames(c.StripHeaders),
 		static:     make(map[string]string, len(c.Headers)),
 		spelling:   make(map[string]string, len(c.HeaderNames)),
-		dialer:     net.Dialer{KeepAlive: 15 * time.Second},
+		dialer:     dialer{net.Dialer{KeepAlive: 15 * time.Second}},
 	}
 	e.forward.all = e.forward.all || c.ForwardHeaders == nil
 	for name, value := range c.Headers {
@@ -98,6 +100,9 @@ func New(c Config, o Options) (*Endpoint, error) {
 				o.TokenFetched(c.Name, err)
 			}
 		}}
+	}
+	if e.rules, err = rule.New(c.Rules); err != nil {
+		return nil, fmt.Errorf("endpoint %q: %w", c.Name, err)
 	}
 	e.transport.Store(e.newTransport(e.files.now))
 	e.proxy = e.newProxy()
@@ -148,13 +153,14 @@ func (e *Endpoint) attempt(ctx context.Context, d *queue.Delivery) queue.Outcome
 	}
 	defer answer.Body.Close()
 	planted.Point(planted.CallAnswered)
-	result, note, err := e.receive(attempt, d, answer, k)
+	result, seen, note, err := e.receive(attempt, d, answer, k)
 	planted.Point(planted.CallReceived)
 	if err != nil {
 		return outcome(faultOf(attempt, err, true), result)
 	}
 	o := queue.Outcome{Class: queue.Answered, Result: result, Err: note, RetryAfter: retryAfter(answer.Header, time.Now()),
 		LimitReset: limitReset(answer.Header), Injected: k.injected}
+	e.judge(ctx, &o, answer, seen)
 	if k.token != nil && e.tokens.answered(k.token, answer.StatusCode, refusedAt(d.Record)) {
 		o.Verdict = queue.VerdictAgain
 	}
@@ -192,6 +198,9 @@ func (e *Endpoint) head(ctx context.Context, in *arrival) (*http.Request, error)
 	if err != nil {
 		return nil, err
 	}
+	if e.config.Protocol.multiplexed() {
+		delete(h, "Connection") // RFC 9113 8.2.2
+	}
 	host, err := e.host(in.host)
 	if err != nil {
 		return nil, err
@@ -201,6 +210,10 @@ func (e *Endpoint) head(ctx context.Context, in *arrival) (*http.Request, error)
 
 // aim sets the request's URL so that the joined target is sent byte for byte.
 func (e *Endpoint) aim(r *http.Request, target string, k *call) {
+	if e.config.Protocol.multiplexed() {
+		r.URL = e.base.streamURL(r.Host, e.base.join(target))
+		return
+	}
 	r.URL, k.line = e.base.url(r.Method, e.base.join(target))
 	if k.line != "" {
 		k.prefix = r.Method + " " + placeholder + " HTTP/1.1\r\n"
@@ -254,6 +267,9 @@ func addDelivery(h http.Header, d *queue.Delivery) {
 // roundTrip sends a request at most once, whatever the transport thinks of repeating it.
 func (e *Endpoint) roundTrip(ctx context.Context, r *http.Request, k *call) (*http.Response, error) {
 	r.GetBody = nil
+	if e.config.Protocol.multiplexed() {
+		return e.roundTripStream(ctx, r, k)
+	}
 	var on atomic.Pointer[conn]
 	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		if c, ok := info.Conn.(*conn); ok {

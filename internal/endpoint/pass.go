@@ -109,7 +109,10 @@ func (e *Endpoint) rewrite(p *httputil.ProxyRequest) {
 		return
 	}
 	state.injected, state.token = in.injected, in.token
-	if len(upgrade) == 1 && passesUpgrade(upgrade[0]) {
+	switch {
+	case e.config.Protocol.multiplexed():
+		delete(h, "Connection") // RFC 9113 8.2.2; nothing is upgraded in HTTP/2
+	case len(upgrade) == 1 && passesUpgrade(upgrade[0]):
 		h["Connection"], h["Upgrade"] = []string{"Upgrade"}, upgrade
 	}
 	p.Out.Header = h
@@ -152,6 +155,7 @@ func (p passer) RoundTrip(r *http.Request) (*http.Response, error) {
 		state.injected = false // the token's end, and no fault of the configuration
 	}
 	p.e.passed(r.Context(), p.e.config.Name, queue.Passed{Class: queue.Answered, Status: answer.StatusCode, StartedAt: state.began,
+		Verdict:    p.e.rules.JudgeHead(answer.StatusCode, answer.Header).Verdict,
 		RetryAfter: retryAfter(answer.Header, time.Now()), LimitReset: limitReset(answer.Header), Injected: state.injected})
 	clean(answer)
 	return answer, nil

@@ -91,7 +91,7 @@ func (e *Endpoint) probe(ctx context.Context, r *ProbeRequest, p *Probe) {
 	}
 	defer answer.Body.Close()
 	p.Class, p.Status = queue.Answered, answer.StatusCode
-	p.Steps = append(p.Steps, e.judge(r.Method, answer))
+	p.Steps = append(p.Steps, e.judgeProbe(r.Method, answer))
 }
 
 // The names of steps.

@@ -11,8 +11,8 @@ import (
 // loginPath finds pages that ask a person to sign in.
 var loginPath = regexp.MustCompile(`(?i)(^|[/._-])(log-?in|sign-?in|auth|authorize|sso|saml2?|oauth2?|openid-connect)([/._-]|$)`)
 
-// judge says what the answer to a probe shows, and what to do about it. Only what no request would get over is a failure.
-func (e *Endpoint) judge(method string, answer *http.Response) Step {
+// judgeProbe says what the answer to a probe shows, and what to do about it. Only what no request would get over is a failure.
+func (e *Endpoint) judgeProbe(method string, answer *http.Response) Step {
 	status := answer.StatusCode
 	s := Step{Name: stepAnswer, OK: true, Detail: strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))}
 	switch {
