@@ -83,6 +83,7 @@ var testImports = rule{
 		"go.uber.org/goleak", "pgregory.net/rapid", "github.com/rogpeppe/go-internal",
 		"github.com/prometheus/client_golang", "go.yaml.in/yaml/v3", "golang.org/x/sys",
 		"github.com/pb33f/libopenapi", "github.com/pb33f/libopenapi-validator", "github.com/dunglas/httpsfv",
+		"golang.org/x/net/http2",
 	},
 }
 
