@@ -17,14 +17,18 @@ const (
 func Default() *Config {
 	return &Config{
 		Server: Server{
-			Host:           "0.0.0.0",
-			Port:           8000,
-			APIPrefix:      "/api/v1",
-			TrustedProxies: []string{},
-			MaxHeaderBytes: 64 * kib,
-			CORS:           CORS{Origins: []string{"*"}},
+			Host:              "0.0.0.0",
+			Port:              8000,
+			APIPrefix:         "/api/v1",
+			TrustedProxies:    []string{},
+			MaxHeaderBytes:    64 * kib,
+			ReadHeaderTimeout: 10 * second,
+			IdleTimeout:       2 * minute,
+			MaxConnections:    65536,
+			TLS:               defaultListenerTLS(),
+			CORS:              CORS{Origins: []string{"*"}},
 		},
-		Admin: Admin{Host: "0.0.0.0", Port: 8001},
+		Admin: Admin{Host: "0.0.0.0", Port: 8001, TLS: defaultListenerTLS()},
 		Queue: Queue{
 			Type:          typeEmbedded,
 			Embedded:      Embedded{Dir: "./openhqm-data", MinFree: 256 * mib},
@@ -88,3 +92,5 @@ func defaultEndpoint() Endpoint {
 		OAuth2:         OAuth2{Scopes: []string{}, ClientAuth: ClientAuthBasic, Timeout: 10 * second},
 	}
 }
+
+func defaultListenerTLS() ListenerTLS { return ListenerTLS{MinVersion: "1.2", ClientAuth: "none"} }

@@ -26,6 +26,8 @@ func (k *checker) server() {
 	s, a := &k.c.Server, &k.c.Admin
 	k.host("server.host", s.Host)
 	k.host("admin.host", a.Host)
+	k.listenerTLS("server.tls", &s.TLS)
+	k.listenerTLS("admin.tls", &a.TLS)
 	if s.Port == a.Port && s.Port != 0 && overlap(s.Host, a.Host) {
 		k.wrong("admin.port", "%d is server.port too; give another port, or 0 for a free one", a.Port)
 	}
