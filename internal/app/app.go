@@ -177,7 +177,7 @@ func (a *App) serveIngress(c *config.Config, replies *reply.Replies, registry *p
 		MaxTargetBytes: maxTarget,
 		MaxHeaderBytes: int(c.Server.MaxHeaderBytes),
 		TrustedProxies: trusted(c.Server.TrustedProxies),
-	}, ingress.Options{Broker: a.broker, Targets: ingressTargets{a.live}, Replies: replies,
+	}, ingress.Options{Broker: a.broker, Targets: ingressTargets{a.live}, Replies: replies, Circular: a.circular,
 		Callback: a.live.checkCallback, Log: a.log})
 	a.producer = api.NewProducer(api.Config{
 		Prefix:         c.Server.APIPrefix,
@@ -291,8 +291,13 @@ func ignoreClosed(err error) error {
 	return err
 }
 
+// circular returns why a request with these Via fields goes in a circle, or "".
+func (a *App) circular(via []string) string {
+	return endpoint.Circular(via, a.builder.options.Pseudonym)
+}
+
 // pseudonym names this process in Via, unlike any other, so that a path through several OpenHQMs is no loop.
 func pseudonym() string {
 	id := queue.NewID(0, time.Now()).String()
-	return "openhqm-" + id[len(id)-8:]
+	return endpoint.Family + "-" + id[len(id)-8:]
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/openhqm/openhqm/internal/config"
 	"github.com/openhqm/openhqm/internal/endpoint"
@@ -22,8 +23,8 @@ func endpointConfig(name string, e *config.Endpoint, p *config.Proxy) endpoint.C
 		FirstByteTimeout:     e.FirstByteTimeout.Std(),
 		Headers:              revealed(e.Headers),
 		HeaderNames:          e.HeaderNames,
-		ForwardHeaders:       p.ForwardHeaders,
-		StripHeaders:         p.StripHeaders,
+		ForwardHeaders:       e.ForwardHeaders,
+		StripHeaders:         slices.Concat(p.StripHeaders, e.StripHeaders),
 		TLS:                  tlsOf(&e.TLS, e.URL.Reveal()),
 		Auth:                 authOf(e),
 		ForwardAuthorization: e.AuthType != config.AuthNone && e.Authorization == config.AuthorizationForward,
@@ -79,7 +80,7 @@ func sameEndpoint(name string, before, after *config.Config) bool {
 	b := after.Proxy.Endpoints[name]
 	p, q := before.Proxy, after.Proxy
 	return had && reflect.DeepEqual(a, b) && p.MaxResponseSize == q.MaxResponseSize &&
-		reflect.DeepEqual(p.ForwardHeaders, q.ForwardHeaders) && reflect.DeepEqual(p.StripHeaders, q.StripHeaders)
+		reflect.DeepEqual(p.StripHeaders, q.StripHeaders)
 }
 
 // sameSecret reports whether the endpoint is given the same credentials as before.

@@ -73,6 +73,7 @@ func defaultEndpoint() Endpoint {
 	return Endpoint{
 		Host:           HostAuto,
 		ConnectTimeout: 10 * second,
+		StripHeaders:   []string{},
 		HeaderNames:    []string{},
 		AuthFailures:   AuthFailuresHold,
 		Ordering:       Ordering{OnDead: OrderingSkip},

@@ -81,7 +81,7 @@ func statusOf(t reflect.Type) Status {
 // derived are the keys whose default Load computes; their comments say how.
 func derived(path string) bool {
 	switch path {
-	case "queue.type", "proxy.enabled", "proxy.default_endpoint", "timeout", "max_retries", "authorization":
+	case "queue.type", "proxy.enabled", "proxy.default_endpoint", "timeout", "max_retries", "authorization", "forward_headers":
 		return true
 	}
 	return false
