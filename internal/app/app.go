@@ -118,7 +118,7 @@ func New(ctx context.Context, c *config.Config, o Options) (app *App, err error)
 	}
 
 	a.builder = &builder{handlers: o.Extensions.Handlers, listeners: addresses, options: endpoint.Options{
-		Pseudonym: pseudonym(), WriteError: passFailed(replies, seen), Passed: a.passed, FilesRead: a.filesRead,
+		Pseudonym: pseudonym(), WriteError: passFailed(forCaptured(replies, c), seen), Passed: a.passed, FilesRead: a.filesRead,
 	}, callback: callback.Options{Observe: a.metrics.Callback}}
 	first, err := a.builder.build(c, nil)
 	if err != nil {
@@ -177,11 +177,11 @@ func (a *App) serveIngress(c *config.Config, replies *reply.Replies, registry *p
 		MaxTargetBytes: maxTarget,
 		MaxHeaderBytes: int(c.Server.MaxHeaderBytes),
 		TrustedProxies: trusted(c.Server.TrustedProxies),
-	}, ingress.Options{Broker: a.broker, Targets: ingressTargets{a.live}, Replies: replies, Circular: a.circular,
+	}, ingress.Options{Broker: a.broker, Targets: ingressTargets{a.live}, Replies: forCaptured(replies, c), Circular: a.circular,
 		Callback: a.live.checkCallback, Log: a.log})
 	a.producer = api.NewProducer(api.Config{
 		Prefix:         c.Server.APIPrefix,
-		Origins:        c.Server.CORS.Origins,
+		CORS:           corsOf(&c.Server.CORS),
 		MaxRequestSize: int64(c.Proxy.MaxRequestSize),
 		MaxResultSize:  int64(c.Proxy.MaxResponseSize),
 	}, api.Options{

@@ -22,7 +22,7 @@ func Default() *Config {
 			APIPrefix:      "/api/v1",
 			TrustedProxies: []string{},
 			MaxHeaderBytes: 64 * kib,
-			CORS:           CORS{Origins: []string{"*"}},
+			CORS:           CORS{Origins: []string{"*"}, Methods: []string{}, Headers: []string{}, MaxAge: 10 * minute},
 		},
 		Admin: Admin{Host: "0.0.0.0", Port: 8001},
 		Queue: Queue{
