@@ -120,7 +120,7 @@ func New(ctx context.Context, c *config.Config, o Options) (app *App, err error)
 	}
 
 	a.builder = &builder{handlers: o.Extensions.Handlers, listeners: addresses, options: endpoint.Options{
-		Pseudonym: pseudonym(), WriteError: passFailed(replies, seen), Passed: a.passed, FilesRead: a.filesRead, TokenFetched: a.tokenFetched,
+		Pseudonym: pseudonym(), WriteError: passFailed(forCaptured(replies, c), seen), Passed: a.passed, FilesRead: a.filesRead, TokenFetched: a.tokenFetched,
 	}, callback: callback.Options{Observe: a.metrics.Callback}}
 	first, err := a.builder.build(c, nil)
 	if err != nil {
@@ -184,11 +184,11 @@ func (a *App) serveIngress(c *config.Config, replies *reply.Replies, registry *p
 		MaxTargetBytes: maxTarget,
 		MaxHeaderBytes: int(c.Server.MaxHeaderBytes),
 		TrustedProxies: trusted(c.Server.TrustedProxies),
-	}, ingress.Options{Broker: a.broker, Targets: ingressTargets{a.live}, Replies: replies,
+	}, ingress.Options{Broker: a.broker, Targets: ingressTargets{a.live}, Replies: forCaptured(replies, c), Circular: a.circular,
 		Callback: a.live.checkCallback, Log: a.log})
 	a.producer = api.NewProducer(api.Config{
 		Prefix:         c.Server.APIPrefix,
-		Origins:        c.Server.CORS.Origins,
+		CORS:           corsOf(&c.Server.CORS),
 		MaxRequestSize: largestRequest(c),
 		MaxResultSize:  largestResult(c),
 	}, api.Options{
@@ -299,8 +299,13 @@ func ignoreClosed(err error) error {
 	return err
 }
 
+// circular returns why a request with these Via fields goes in a circle, or "".
+func (a *App) circular(via []string) string {
+	return endpoint.Circular(via, a.builder.options.Pseudonym)
+}
+
 // pseudonym names this process in Via, unlike any other, so that a path through several OpenHQMs is no loop.
 func pseudonym() string {
 	id := queue.NewID(0, time.Now()).String()
-	return "openhqm-" + id[len(id)-8:]
+	return endpoint.Family + "-" + id[len(id)-8:]
 }

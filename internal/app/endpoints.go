@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/openhqm/openhqm/internal/config"
 	"github.com/openhqm/openhqm/internal/endpoint"
@@ -23,8 +24,8 @@ func endpointConfig(name string, e *config.Endpoint, p *config.Proxy) endpoint.C
 		FirstByteTimeout:     e.FirstByteTimeout.Std(),
 		Headers:              revealed(e.Headers),
 		HeaderNames:          e.HeaderNames,
-		ForwardHeaders:       p.ForwardHeaders,
-		StripHeaders:         p.StripHeaders,
+		ForwardHeaders:       e.ForwardHeaders,
+		StripHeaders:         slices.Concat(p.StripHeaders, e.StripHeaders),
 		TLS:                  tlsOf(&e.TLS, e.URL.Reveal()),
 		Auth:                 authOf(e),
 		ForwardAuthorization: e.AuthType != config.AuthNone && e.Authorization == config.AuthorizationForward,
@@ -99,7 +100,7 @@ func sameEndpoint(name string, before, after *config.Config) bool {
 	a, had := before.Proxy.Endpoints[name]
 	b := after.Proxy.Endpoints[name]
 	p, q := before.Proxy, after.Proxy
-	return had && reflect.DeepEqual(a, b) && reflect.DeepEqual(p.ForwardHeaders, q.ForwardHeaders) && reflect.DeepEqual(p.StripHeaders, q.StripHeaders)
+	return had && reflect.DeepEqual(a, b) && reflect.DeepEqual(p.StripHeaders, q.StripHeaders)
 }
 
 // sameSecret reports whether the endpoint is given the same credentials as before.

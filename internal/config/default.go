@@ -26,7 +26,7 @@ func Default() *Config {
 			IdleTimeout:       2 * minute,
 			MaxConnections:    65536,
 			TLS:               defaultListenerTLS(),
-			CORS:              CORS{Origins: []string{"*"}},
+			CORS:              CORS{Origins: []string{"*"}, Methods: []string{}, Headers: []string{}, MaxAge: 10 * minute},
 		},
 		Admin: Admin{Host: "0.0.0.0", Port: 8001, TLS: defaultListenerTLS()},
 		Queue: Queue{
@@ -78,6 +78,7 @@ func defaultEndpoint() Endpoint {
 		Host:           HostAuto,
 		Protocol:       ProtocolHTTP1,
 		ConnectTimeout: 10 * second,
+		StripHeaders:   []string{},
 		HeaderNames:    []string{},
 		AuthFailures:   AuthFailuresHold,
 		Success:        Success{Status: []string{}, Otherwise: OnFail},

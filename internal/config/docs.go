@@ -91,7 +91,8 @@ func statusOf(t reflect.Type) Status {
 // derived are the keys whose default Load computes; their comments say how.
 func derived(path string) bool {
 	switch path {
-	case "queue.type", "proxy.enabled", "proxy.default_endpoint", "timeout", "max_retries", "authorization", "max_request_size", "max_response_size":
+	case "queue.type", "proxy.enabled", "proxy.default_endpoint", "timeout", "max_retries", "authorization", "max_request_size", "max_response_size",
+		"forward_headers":
 		return true
 	}
 	return false

@@ -160,6 +160,9 @@ func (k *checker) resolveEndpoint(name string) {
 	if !k.isSet(path + ".max_retries") {
 		e.MaxRetries = k.c.Worker.MaxRetries
 	}
+	if !k.isSet(path + ".forward_headers") {
+		e.ForwardHeaders = k.c.Proxy.ForwardHeaders
+	}
 	if e.AuthType == AuthAPIKey && e.AuthHeaderName == "" {
 		e.AuthHeaderName = defaultKeyHeader
 	}

@@ -20,9 +20,12 @@ type Proxy struct {
 	AuthPassword Secret `yaml:"auth_password"`
 	// See the endpoint's `auth_header_name`.
 	AuthHeaderName string `yaml:"auth_header_name"`
-	// Header fields of the client that are forwarded: names, prefixes as `X-*`, or `*` for all. Hop-by-hop fields never are.
+	// Header fields of the client that are forwarded, to endpoints that do not say so themselves: names, patterns as `X-*` and
+	// `*-Id`, or `*` for all, whatever the case. Hop-by-hop fields never are. Via, Forwarded and X-Forwarded-For, -Host, -Proto
+	// and -Port are not subject to it: OpenHQM continues them.
 	ForwardHeaders []string `yaml:"forward_headers"`
-	// Header fields that are not forwarded even so: names, or prefixes as `X-*`.
+	// Header fields that are not forwarded to any endpoint even so: names, or patterns as `X-*`. A field that some applications
+	// take for the same goes too: with `X-Secret` also `X_Secret`. Via is never stripped.
 	StripHeaders []string `yaml:"strip_headers"`
 	// Largest request body that is stored. Beyond it the answer is 413.
 	MaxRequestSize Size `yaml:"max_request_size" min:"1"`
@@ -105,6 +108,10 @@ type Endpoint struct {
 	MaxResponseSize Size `yaml:"max_response_size" min:"1"`
 	// Header fields set on every request, replacing the client's of that name.
 	Headers map[string]Secret `yaml:"headers"`
+	// The same as `proxy.forward_headers` for this endpoint, in its place. Default: `proxy.forward_headers`.
+	ForwardHeaders []string `yaml:"forward_headers"`
+	// The same as `proxy.strip_headers` for this endpoint, in addition to it.
+	StripHeaders []string `yaml:"strip_headers"`
 	// Exact spellings of header names, for applications that do not ignore case: `[SOAPAction]`.
 	HeaderNames []string `yaml:"header_names"`
 	// How OpenHQM authenticates: `bearer` sends `auth_token` as a bearer token, `api_key` and `custom` send it in

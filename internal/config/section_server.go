@@ -27,7 +27,8 @@ type Server struct {
 	MaxConnectionsPerClient int `yaml:"max_connections_per_client" min:"0"`
 	// TLS of the ingress listener: with a certificate it speaks https only, HTTP/1.1 and HTTP/2.
 	TLS ListenerTLS `yaml:"tls"`
-	// Cross-origin rules for OpenHQM's own answers. Captured requests are never touched: their CORS is the application's.
+	// Cross-origin rules for OpenHQM's own answers. The application's answers are never touched, and neither are preflights
+	// of its paths: they pass through to it.
 	CORS CORS `yaml:"cors"`
 	// Processes of the Python version's API server.
 	Workers Ignored `yaml:"workers" why:"one process uses every core"`
@@ -49,10 +50,22 @@ type ListenerTLS struct {
 	ClientAuth string `yaml:"client_auth" enum:"none|request|require"`
 }
 
-// CORS is what browsers are told about OpenHQM's own API.
+// CORS is what browsers are told about OpenHQM's own answers.
 type CORS struct {
-	// Origins that may call the API from a browser, always without credentials. `*` is any; an empty list is none.
+	// Origins that may call the API from a browser. `*` is any; an empty list is none.
 	Origins []string `yaml:"origins"`
+	// Methods that pages of those origins may use, of those that a call serves. Empty: all of them.
+	Methods []string `yaml:"methods"`
+	// Header fields that such pages may send, beside those that the API itself reads.
+	Headers []string `yaml:"headers"`
+	// How long a browser may remember what a preflight said. 0: not at all.
+	MaxAge Duration `yaml:"max_age" max:"24h"`
+	// May such pages call with what the browser knows of its user: cookies, client certificates? Only with `origins` that are
+	// listed one by one.
+	Credentials bool `yaml:"credentials"`
+	// Do the rules hold for OpenHQM's own answers to captured requests, too: the 202 of a stored one, refusals? Else pages of
+	// other origins cannot read those. The application answers their preflights either way.
+	Captured bool `yaml:"captured"`
 }
 
 // Admin is the operator's listener: probes, metrics, the operator's API.

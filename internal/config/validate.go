@@ -51,6 +51,19 @@ func (k *checker) server() {
 			k.wrong("server.cors.origins", "%q is not accepted; give origins such as https://app.example.com, or *", URL(origin).String())
 		}
 	}
+	for _, list := range []struct {
+		key, what string
+		words     []string
+	}{{"server.cors.methods", "methods such as POST", s.CORS.Methods}, {"server.cors.headers", "header names", s.CORS.Headers}} {
+		for _, word := range list.words {
+			if !fieldName.MatchString(word) || word == "*" { // which means itself where there are credentials
+				k.wrong(list.key, "%q is not accepted; give %s", word, list.what)
+			}
+		}
+	}
+	if s.CORS.Credentials && slices.Contains(s.CORS.Origins, "*") {
+		k.wrong("server.cors.credentials", "is true while server.cors.origins has *: any page could act as its visitor; list the origins one by one")
+	}
 }
 
 // host accepts an address or a name to bind to; empty would silently mean every interface.

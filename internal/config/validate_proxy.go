@@ -97,6 +97,10 @@ func (k *checker) endpoint(name string) {
 	for _, field := range slices.Sorted(maps.Keys(e.Headers)) {
 		k.field(path+".headers."+field, field, e.Headers[field].Reveal())
 	}
+	if k.isSet(path + ".forward_headers") {
+		k.patterns(path+".forward_headers", e.ForwardHeaders)
+	}
+	k.patterns(path+".strip_headers", e.StripHeaders)
 	for _, spelling := range e.HeaderNames {
 		if !fieldName.MatchString(spelling) {
 			k.wrong(path+".header_names", "%q is not accepted; give header names", spelling)
@@ -167,6 +171,8 @@ func (k *checker) field(key, name, value string) {
 		k.wrong(key, "%q is not accepted; give the name of a header field", name)
 	case slices.ContainsFunc(framing, func(f string) bool { return strings.EqualFold(f, name) }):
 		k.wrong(key, "%s cannot be set: it belongs to the connection, not to the request; give another field", name)
+	case strings.EqualFold(name, "Via"):
+		k.wrong(key, "Via cannot be set: OpenHQM finds by it that a request goes in a circle; give another field")
 	case strings.EqualFold(name, "Host"):
 		k.wrong(key, "Host cannot be set here; use the endpoint's host")
 	case len(name) > len(own) && strings.EqualFold(name[:len(own)], own):
@@ -240,8 +246,8 @@ func authName(authType string) string {
 // patterns accepts header names, and prefixes that end in "*".
 func (k *checker) patterns(key string, list []string) {
 	for _, p := range list {
-		if p != "*" && !fieldName.MatchString(strings.TrimSuffix(p, "*")) {
-			k.wrong(key, "%q is not accepted; give header names, prefixes such as X-*, or *", p)
+		if !fieldName.MatchString(p) { // an asterisk may stand in a name, too
+			k.wrong(key, "%q is not accepted; give header names, patterns such as X-*, or *", p)
 		}
 	}
 }

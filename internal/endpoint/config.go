@@ -50,8 +50,9 @@ type Config struct {
 	Headers map[string]string
 	// HeaderNames are exact spellings on the wire, such as SOAPAction.
 	HeaderNames []string
-	// ForwardHeaders and StripHeaders choose among the client's fields by name, prefix (X-*) or * for all, whatever the
-	// case. Nil forwards all; what is stripped is never forwarded.
+	// ForwardHeaders and StripHeaders choose among the client's fields by name or pattern (X-*, *-Token, * for all), whatever
+	// the case. Nil forwards all; what is stripped is never forwarded. Via always is; Forwarded and X-Forwarded-For, -Host,
+	// -Proto and -Port are unless they are stripped.
 	ForwardHeaders []string
 	StripHeaders   []string
 
@@ -105,7 +106,8 @@ const (
 
 // Options are what the caller injects. The zero value is usable.
 type Options struct {
-	// Pseudonym names this process in Via (RFC 9110 7.6.3) and finds loops, so it should be unique. Default: openhqm.
+	// Pseudonym names this process in Via (RFC 9110 7.6.3) and finds circles, so it should be unique, and begin
+	// with Family. Default: Family.
 	Pseudonym string
 	// Roots are the authorities that an https endpoint's certificate must come from, unless TLS names others. nil: the
 	// system's.
@@ -196,9 +198,10 @@ func (c *Config) validate() (*url.URL, error) {
 	return u, c.Auth.validate(c.Name)
 }
 
-// configurable reports whether a field may be set by the configuration: neither the connection nor OpenHQM makes it.
+// configurable reports whether a field may be set by the configuration: neither the connection nor OpenHQM makes it, and no
+// circle is found by it.
 func configurable(canonical string) bool {
-	return !hopByHop[canonical] && !framing[canonical] && !ours(canonical)
+	return !hopByHop[canonical] && !framing[canonical] && !ours(canonical) && canonical != "Via"
 }
 
 func (a *Auth) validate(endpoint string) error {

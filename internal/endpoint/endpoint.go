@@ -28,6 +28,7 @@ type Endpoint struct {
 
 	forward, strip        names
 	static                map[string]string // canonical name -> value
+	guarded               map[string]bool   // folded names of client's fields that are replaced
 	spelling              map[string]string // canonical name -> exact spelling, where they differ
 	authField             string            // canonical name of the field that bears the credentials; "" for none
 	tokens                *tokens           // of AuthOAuth2
@@ -51,18 +52,20 @@ func New(c Config, o Options) (*Endpoint, error) {
 	e := &Endpoint{
 		config:     c,
 		base:       newBase(u),
-		pseudonym:  orElse(o.Pseudonym, "openhqm"),
+		pseudonym:  orElse(o.Pseudonym, Family),
 		writeError: o.WriteError,
 		passed:     o.Passed,
 		forward:    newNames(c.ForwardHeaders),
-		strip:      newNames(c.StripHeaders),
+		strip:      newNames(foldedPatterns(c.StripHeaders)),
 		static:     make(map[string]string, len(c.Headers)),
+		guarded:    make(map[string]bool, len(c.Headers)+2),
 		spelling:   make(map[string]string, len(c.HeaderNames)),
 		dialer:     dialer{net.Dialer{KeepAlive: 15 * time.Second}},
 	}
 	e.forward.all = e.forward.all || c.ForwardHeaders == nil
 	for name, value := range c.Headers {
-		e.static[http.CanonicalHeaderKey(name)] = value
+		canonical := http.CanonicalHeaderKey(name)
+		e.static[canonical], e.guarded[folded(canonical)] = value, true
 	}
 	for _, name := range c.HeaderNames {
 		if canonical := http.CanonicalHeaderKey(name); canonical != name {
@@ -77,6 +80,12 @@ func New(c Config, o Options) (*Endpoint, error) {
 		e.authField = http.CanonicalHeaderKey(c.Auth.Header)
 	}
 	e.replacesAuthorization = c.ReplaceAuthorization || e.authField != "" && !c.ForwardAuthorization
+	if e.replacesAuthorization {
+		e.guarded["Authorization"] = true
+	}
+	if e.authField != "" && e.authField != "Authorization" {
+		e.guarded[folded(e.authField)] = true
+	}
 	if e.passed == nil {
 		e.passed = func(context.Context, string, queue.Passed) {}
 	}
@@ -118,8 +127,8 @@ func (e *Endpoint) Close() { e.transport.Load().CloseIdleConnections() }
 // Handle makes one attempt to send the delivery's request and reports what came of it; see the package's table.
 //
 // What it changes of the request: fields of the connection (RFC 9110 7.6.1), framing, Expect, Host by configuration;
-// consumed preferences and the client's OpenHQM-* are dropped; Via, Forwarded and X-Forwarded-For, -Proto and -Host are
-// continued; OpenHQM-Correlation-Id, OpenHQM-Delivery and, on the last, OpenHQM-Last-Attempt are added; the configuration
+// consumed preferences and the client's OpenHQM-* are dropped; Via, Forwarded and X-Forwarded-For, -Proto, -Host and -Port
+// are continued; OpenHQM-Correlation-Id, OpenHQM-Delivery and, on the last, OpenHQM-Last-Attempt are added; the configuration
 // adds, replaces and strips. A TRACE, which comes back to the client, bears neither configured fields nor credentials. A
 // body is sent with its length; trailers, if the request had any, make it chunked.
 //

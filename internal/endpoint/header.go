@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -24,10 +23,6 @@ type arrival struct {
 	token    *token // set by outgoing: the one that it bears, if it was fetched
 }
 
-// maxPasses is how often a request may pass through one process before it is taken for a loop. More than once, because a
-// path through an application and back to another endpoint is no loop.
-const maxPasses = 3
-
 // outgoing returns the fields to send. The order of the rules matters: what Connection nominates goes first, so that a
 // client cannot remove a field that is added here. It waits, until ctx ends, where a token has to be fetched.
 func (e *Endpoint) outgoing(ctx context.Context, in *arrival) (http.Header, error) {
@@ -35,7 +30,7 @@ func (e *Endpoint) outgoing(ctx context.Context, in *arrival) (http.Header, erro
 	drop := nominated(in.header)
 	for name, values := range in.header {
 		canonical := http.CanonicalHeaderKey(name)
-		if hopByHop[canonical] && !planted.Planted(planted.HopByHopForwarded) || framing[canonical] || ours(canonical) || drop[canonical] || !e.forwards(canonical) {
+		if hopByHop[canonical] && !planted.Planted(planted.HopByHopForwarded) || framing[canonical] || ours(canonical) || drop[canonical] || !e.sends(canonical) {
 			continue
 		}
 		if canonical == "Prefer" && in.queued {
@@ -52,9 +47,8 @@ func (e *Endpoint) outgoing(ctx context.Context, in *arrival) (http.Header, erro
 			h[canonical] = append(h[canonical], values...)
 		}
 	}
-	if passes(in.header["Via"], e.pseudonym) >= maxPasses {
-		return nil, &fault{class: queue.Rejected, status: http.StatusLoopDetected,
-			text: fmt.Sprintf("the request has been through this process %d times: it goes in a circle", maxPasses)}
+	if why := Circular(in.header["Via"], e.pseudonym); why != "" {
+		return nil, &fault{class: queue.Rejected, status: http.StatusLoopDetected, text: why}
 	}
 	e.addForwarded(h, in)
 	if !echoed(in.method) {
@@ -85,34 +79,26 @@ func (e *Endpoint) outgoing(ctx context.Context, in *arrival) (http.Header, erro
 // (RFC 9110 9.3.8). Some servers do not heed the case.
 func echoed(method string) bool { return strings.EqualFold(method, http.MethodTrace) }
 
-// forwards reports whether the configuration lets a client's field pass.
-func (e *Endpoint) forwards(canonical string) bool {
-	if e.strip.has(canonical) || !e.forward.has(canonical) {
-		return false
+// sends reports whether a client's field is sent on: the configuration lets it pass, or it is of those that each hop
+// continues. Nothing takes Via away, without which a circle would not be found.
+func (e *Endpoint) sends(canonical string) bool {
+	switch {
+	case canonical == "Via":
+		return true
+	case chained(canonical):
+		return !e.guarded[canonical] && !e.strip.has(canonical)
 	}
-	if _, replaced := e.static[canonical]; replaced {
-		return false
-	}
-	if canonical == "Authorization" {
-		return !e.replacesAuthorization
-	}
-	return !alike(canonical, e.authField)
+	return e.forwards(canonical)
 }
 
-// alike reports whether applications may take two field names for one: many of them, those behind CGI and WSGI among them,
-// know neither case nor the difference between a hyphen and an underscore.
-func alike(a, b string) bool {
-	if len(a) != len(b) {
+// forwards reports whether the configuration lets a client's field pass. A field that an application may take for one which
+// is stripped, injected, or only ever set by a proxy goes the way of that one.
+func (e *Endpoint) forwards(canonical string) bool {
+	name := folded(canonical)
+	if e.guarded[name] || e.strip.has(name) || !e.forward.has(canonical) {
 		return false
 	}
-	for i := range len(a) {
-		x, y := a[i], b[i]
-		if x == y || x|0x20 == y|0x20 && 'a' <= x|0x20 && x|0x20 <= 'z' || (x == '-' || x == '_') && (y == '-' || y == '_') {
-			continue
-		}
-		return false
-	}
-	return true
+	return name == canonical || !chained(name) && name != "Via" && !hopByHop[name] && !framing[name] && !ours(name)
 }
 
 // valid checks again what was checked at the door, because whoever can write to the store could inject.
@@ -126,89 +112,6 @@ func valid(name string, values []string) error {
 		}
 	}
 	return nil
-}
-
-// addForwarded appends this hop: Via (RFC 9110 7.6.3), Forwarded (RFC 7239 4) and the fields that preceded it. What
-// earlier proxies said stays in front; for protocol and host the first one knows best.
-func (e *Endpoint) addForwarded(h http.Header, in *arrival) {
-	appendList(h, "Via", protocolVersion(in.proto)+" "+e.pseudonym)
-	var element []string
-	if ip := remoteIP(in.remote); ip != "" {
-		appendList(h, "X-Forwarded-For", ip)
-		if strings.Contains(ip, ":") {
-			ip = `"[` + ip + `]"`
-		}
-		element = append(element, "for="+ip)
-	}
-	if in.host != "" && httpguts.ValidHostHeader(in.host) {
-		setDefault(h, "X-Forwarded-Host", in.host)
-		host := in.host
-		if !httpguts.ValidHeaderFieldName(host) { // not a token: it has a port
-			host = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(host) + `"`
-		}
-		element = append(element, "host="+host)
-	}
-	if in.scheme == "http" || in.scheme == "https" {
-		setDefault(h, "X-Forwarded-Proto", in.scheme)
-		element = append(element, "proto="+in.scheme)
-	}
-	if len(element) > 0 {
-		appendList(h, "Forwarded", strings.Join(element, ";"))
-	}
-}
-
-// appendList adds to a list field in one line: applications often read the first line only.
-func appendList(h http.Header, name, element string) {
-	if prior := h[name]; len(prior) > 0 {
-		element = strings.Join(prior, ", ") + ", " + element
-	}
-	h[name] = []string{element}
-}
-
-func setDefault(h http.Header, name, value string) {
-	if len(h[name]) == 0 {
-		h[name] = []string{value}
-	}
-}
-
-func protocolVersion(proto string) string {
-	switch proto {
-	case "", "HTTP/1.1":
-		return "1.1"
-	case "HTTP/2.0":
-		return "2"
-	case "HTTP/3.0":
-		return "3"
-	}
-	if v := strings.TrimPrefix(proto, "HTTP/"); httpguts.ValidHeaderFieldName(v) {
-		return v
-	}
-	return "1.1"
-}
-
-func remoteIP(remote string) string {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		host = remote
-	}
-	host, _, _ = strings.Cut(host, "%") // the zone means nothing elsewhere
-	if net.ParseIP(host) == nil {
-		return ""
-	}
-	return host
-}
-
-// passes counts how often Via names the pseudonym.
-func passes(via []string, pseudonym string) int {
-	n := 0
-	for _, line := range via {
-		for _, element := range splitList(line, ',') {
-			if words := strings.Fields(element); len(words) >= 2 && words[1] == pseudonym {
-				n++
-			}
-		}
-	}
-	return n
 }
 
 // authenticate sets the configured credentials, after everything of the client's that bears their name is gone, and notes
@@ -279,9 +182,9 @@ func (e *Endpoint) trailer(r *queue.Request) (http.Header, error) {
 	return t, nil
 }
 
-// forwardsTrailer reports whether a client's trailer field passes. drop is what the client's Connection nominates.
+// forwardsTrailer reports whether a client's trailer field passes; those that speak of the way do not. drop is what the client's Connection nominates.
 func (e *Endpoint) forwardsTrailer(canonical string, drop map[string]bool) bool {
-	return !hopByHop[canonical] && !framing[canonical] && !ours(canonical) && !drop[canonical] && e.forwards(canonical) &&
+	return !hopByHop[canonical] && !framing[canonical] && !ours(canonical) && !drop[canonical] && !chained(canonical) && canonical != "Via" && e.forwards(canonical) &&
 		httpguts.ValidTrailerHeader(canonical)
 }
 

@@ -22,7 +22,7 @@ import (
 // both ways. Bodies have no limit. The request ends with its client. Until the answer's head nothing may stand still for
 // longer than FirstByteTimeout, neither of the bodies' sides; afterwards there is no limit, since a stream may last.
 //
-// The caller has reserved a slot at the endpoint's gate.
+// The caller has reserved a slot at the endpoint's gate, and dropped the forwarding fields of a peer who is not trusted.
 func (e *Endpoint) Pass(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
@@ -98,11 +98,7 @@ func (e *Endpoint) newProxy() *httputil.ReverseProxy {
 func (e *Endpoint) rewrite(p *httputil.ProxyRequest) {
 	state := passingOf(p.In)
 	upgrade := p.Out.Header["Upgrade"]
-	scheme := "http"
-	if p.In.TLS != nil {
-		scheme = "https"
-	}
-	in := &arrival{method: p.In.Method, host: p.In.Host, scheme: scheme, proto: p.In.Proto, remote: p.In.RemoteAddr, header: p.In.Header}
+	in := &arrival{method: p.In.Method, host: p.In.Host, scheme: clientScheme(p.In), proto: p.In.Proto, remote: p.In.RemoteAddr, header: p.In.Header}
 	h, err := e.outgoing(p.In.Context(), in)
 	if err != nil {
 		state.refused = err

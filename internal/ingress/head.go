@@ -51,6 +51,11 @@ func (h *Handler) readHead(w http.ResponseWriter, r *http.Request, c *call) *rep
 		// Go drops the Transfer-Encoding of HTTP/1.0 and takes such a body for an empty one.
 		return reply.NewProblem(reply.KindLengthRequired, "a request with a body in version 1.0 of the protocol needs a Content-Length")
 	}
+	if via := r.Header["Via"]; len(via) > 0 && h.circular != nil {
+		if why := h.circular(via); why != "" { // before it is stored: an accepted circle would never end
+			return reply.NewProblem(reply.KindLoop, why)
+		}
+	}
 	if problem := h.choose(r, c); problem != nil {
 		return problem
 	}
