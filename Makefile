@@ -90,6 +90,14 @@ chaos-long: ## the storm alone with 1,000,000 messages and 500 kills, its result
 chaos-report: ## write docs/reliability-report.md from the kept results of chaos runs
 	cd test/chaos && $(GO) run . -report ../../docs/reliability-report.md
 
+.PHONY: h2spec
+h2spec: build ## run h2spec against the ingress over HTTP/2: at least 139 of its 145 cases must pass (downloads the tool)
+	GO='$(GO)' ./test/h2spec.sh bin/openhqm
+
+.PHONY: slow-clients
+slow-clients: build ## let 1,000 slow connections of each kind at the ingress while an honest client asks (needs slowhttptest and curl)
+	SLOWTIME='$(SLOWTIME)' ./test/slow-clients.sh bin/openhqm
+
 .PHONY: fuzz
 fuzz: ## feed every fuzz target for FUZZTIME=1m each; FUZZ=Config for those whose name has it; a finding stays as a seed in testdata/fuzz
 	GO='$(GO)' FUZZWORKERS='$(FUZZWORKERS)' FUZZPLAIN='$(FUZZPLAIN)' ./test/fuzz.sh '$(FUZZTIME)' '$(FUZZ)'

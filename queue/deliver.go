@@ -203,6 +203,8 @@ func (p *Policy) decideAnswer(d *Delivery, o Outcome, s Settlement, v Verdict, p
 		if o.RetryAfter > 0 {
 			s.After = Cooldown(o.RetryAfter)
 		}
+	case VerdictAgain:
+		s.Kind = SettleRetry
 	case VerdictAuth:
 		s.Kind, s.After = SettleRetry, MinCooldown
 		return s, refusedCredentials()

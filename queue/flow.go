@@ -66,8 +66,9 @@ func (noFlow) Seen(string, Gate, time.Time, time.Time)           {}
 
 // Passed is what came of a call that passed through.
 type Passed struct {
-	Class      Class // NotSent, Answered or Unanswered
-	Status     int   // Answered
+	Class      Class   // NotSent, Answered or Unanswered
+	Status     int     // Answered
+	Verdict    Verdict // see Outcome
 	RetryAfter time.Duration
 	LimitReset time.Duration // see Outcome
 	Injected   bool          // see Outcome
@@ -82,7 +83,9 @@ func (b *Broker) Passed(ctx context.Context, queue string, o Passed) error {
 	c := Call{Class: o.Class, Status: o.Status, StartedAt: o.StartedAt, First: true, Ours: o.Ours}
 	var change GateChange
 	if o.Class == Answered {
-		c.Verdict = p.verdict(Answer{Status: o.Status, HasAfter: o.RetryAfter > 0, InjectedAuth: o.Injected})
+		if c.Verdict = o.Verdict; c.Verdict == VerdictByStatus {
+			c.Verdict = p.verdict(Answer{Status: o.Status, HasAfter: o.RetryAfter > 0, InjectedAuth: o.Injected})
+		}
 		hold := cooldown(c.Verdict, o.RetryAfter, o.LimitReset)
 		if c.Verdict == VerdictAuth {
 			hold = refusedCredentials()

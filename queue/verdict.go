@@ -14,6 +14,7 @@ const (
 	VerdictFail                    // dead with endpoint_error
 	VerdictUnknown                 // dead with unknown_outcome
 	VerdictAuth                    // configuration fault: hold the endpoint, try again later; costs no attempt
+	VerdictAgain                   // refused unread for a reason that is gone, such as an old token: at once again; costs no attempt
 )
 
 // Answer is what Judge looks at.

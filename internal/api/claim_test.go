@@ -87,8 +87,8 @@ func TestPrefixIsConfigurable(t *testing.T) {
 }
 
 func TestCrossOriginCalls(t *testing.T) {
-	listed := func(s *setup) { s.config.Origins = []string{"https://shop.example"} }
-	none := func(s *setup) { s.config.Origins = nil }
+	listed := func(s *setup) { s.config.CORS.Origins = []string{"https://shop.example"} }
+	none := func(s *setup) { s.config.CORS.Origins = nil }
 	for name, c := range map[string]struct {
 		change func(*setup)
 		origin string

@@ -3,14 +3,27 @@ package api
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
-// cors is the cross-origin rule of the producers' calls (the Fetch standard, section 3.3). Credentials are never allowed,
-// so that no page can act with what a browser knows of its user.
-type cors struct {
-	any     bool
-	origins []string
+// CORS says which pages of other origins may call (the Fetch standard, section 3.3).
+type CORS struct {
+	Origins     []string      // "*" is any
+	Methods     []string      // of those that a call serves; empty: all
+	Headers     []string      // fields that a page may send beside corsRequestFields
+	MaxAge      time.Duration // how long a browser may remember a preflight
+	Credentials bool          // the page may act with what the browser knows of its user; has no effect with the origin *
+}
+
+// CrossOrigin applies a CORS; the zero value allows no origin. It is safe for concurrent use.
+type CrossOrigin struct {
+	any, credentials bool
+	origins          map[string][]string // origin -> its field value
+	methods          []string
+	requestFields    string
+	maxAge           string
 }
 
 // Fields that a page may send, and those that it may read.
@@ -19,30 +32,55 @@ const (
 		"OpenHQM-Priority, OpenHQM-Timeout, OpenHQM-Delay, OpenHQM-Not-Before, OpenHQM-Max-Age, OpenHQM-Deadline, OpenHQM-Ordering-Key"
 	corsExposed = "Location, Retry-After, Preference-Applied, X-Correlation-ID, OpenHQM-Source, OpenHQM-State, " +
 		"OpenHQM-Correlation-Id, OpenHQM-Durability, OpenHQM-Content-Length, OpenHQM-Cache-Control, OpenHQM-Truncated"
-	corsMaxAge = "600" // seconds that a browser may remember a preflight
 )
 
-func newCORS(origins []string) cors {
-	return cors{any: slices.Contains(origins, "*"), origins: origins}
+var (
+	valueAny     = []string{"*"}
+	valueOrigin  = []string{"Origin"}
+	valueTrue    = []string{"true"}
+	valueExposed = []string{corsExposed}
+)
+
+// NewCrossOrigin returns what applies c.
+func NewCrossOrigin(c *CORS) *CrossOrigin {
+	x := &CrossOrigin{any: slices.Contains(c.Origins, "*"), origins: make(map[string][]string, len(c.Origins)), methods: c.Methods,
+		requestFields: strings.Join(append([]string{corsRequestFields}, c.Headers...), ", "), maxAge: strconv.Itoa(int(c.MaxAge.Seconds()))}
+	x.credentials = c.Credentials && !x.any
+	for _, origin := range c.Origins {
+		x.origins[origin] = []string{origin}
+	}
+	return x
 }
 
-// allow sets the fields of every answer to a request from another origin.
-func (c *cors) allow(h http.Header, r *http.Request) {
-	if !c.any && len(c.origins) > 0 {
-		h["Vary"] = []string{"Origin"}
+// Allow sets the fields of an own answer to a request from another origin.
+func (x *CrossOrigin) Allow(h http.Header, r *http.Request) {
+	if !x.any && len(x.origins) > 0 {
+		h["Vary"] = valueOrigin
 	}
 	origin := r.Header.Get("Origin")
-	switch {
-	case origin == "":
-		return
-	case c.any:
-		h["Access-Control-Allow-Origin"] = []string{"*"}
-	case slices.Contains(c.origins, origin):
-		h["Access-Control-Allow-Origin"] = []string{origin}
-	default:
+	if origin == "" {
 		return
 	}
-	h["Access-Control-Expose-Headers"] = []string{corsExposed}
+	allowed := valueAny
+	if !x.any {
+		if allowed = x.origins[origin]; allowed == nil {
+			return
+		}
+	}
+	h["Access-Control-Allow-Origin"] = allowed
+	if x.credentials {
+		h["Access-Control-Allow-Credentials"] = valueTrue
+	}
+	h["Access-Control-Expose-Headers"] = valueExposed
+}
+
+// allowedMethods returns which of the methods that a shape serves a page may use.
+func (x *CrossOrigin) allowedMethods(s *shape) string {
+	serves := strings.TrimSuffix(s.allow(), ", "+http.MethodOptions)
+	if len(x.methods) == 0 {
+		return serves
+	}
+	return strings.Join(slices.DeleteFunc(strings.Split(serves, ", "), func(m string) bool { return !slices.Contains(x.methods, m) }), ", ")
 }
 
 // offers reports whether a shape serves the method that a preflight asks for, or any if it asks for none.
@@ -53,9 +91,9 @@ func (p *Producer) preflight(w http.ResponseWriter, r *http.Request, s *shape) {
 	h := w.Header()
 	h.Set("Allow", s.allow())
 	if h.Get("Access-Control-Allow-Origin") != "" && r.Header.Get("Access-Control-Request-Method") != "" {
-		h.Set("Access-Control-Allow-Methods", strings.TrimSuffix(s.allow(), ", "+http.MethodOptions))
-		h.Set("Access-Control-Allow-Headers", corsRequestFields)
-		h.Set("Access-Control-Max-Age", corsMaxAge)
+		h.Set("Access-Control-Allow-Methods", p.cors.allowedMethods(s))
+		h.Set("Access-Control-Allow-Headers", p.cors.requestFields)
+		h.Set("Access-Control-Max-Age", p.cors.maxAge)
 	}
 	p.o.Replies.Own(h, r, noMessage)
 	w.WriteHeader(http.StatusNoContent)

@@ -46,7 +46,7 @@ const appStatus = http.StatusTeapot
 func newFixture(t *testing.T, change ...func(*setup)) *fixture {
 	t.Helper()
 	s := setup{
-		config:  api.Config{Prefix: "/api/v1", Origins: []string{"*"}, MaxRequestSize: 1 << 20},
+		config:  api.Config{Prefix: "/api/v1", CORS: api.CORS{Origins: []string{"*"}, MaxAge: 10 * time.Minute}, MaxRequestSize: 1 << 20},
 		targets: targets{fallback: "legacy", all: []api.Target{{Name: "legacy", Queue: "legacy", Endpoint: true, Method: "POST"}, {Name: "billing", Queue: "billing", Endpoint: true, Method: "PUT"}}},
 		policy:  queue.DefaultPolicy(),
 	}

@@ -13,11 +13,11 @@ import (
 
 // Config is what users set of the producers' calls.
 type Config struct {
-	Prefix         string   // path of the API, such as /api/v1
-	Origins        []string // web origins that may call it, always without credentials; "*" is any
-	MaxRequestSize int64    // bytes of a submit's body at most; 0: 10 MiB
-	MaxResultSize  int64    // bytes of a result, once decoded, in its JSON envelope at most; 0: 10 MiB
-	MaxWaiting     int      // waiting calls and event streams at once; 0: 10,000
+	Prefix         string // path of the API, such as /api/v1
+	CORS           CORS   // who may call it from a browser
+	MaxRequestSize int64  // bytes of a submit's body at most; 0: 10 MiB
+	MaxResultSize  int64  // bytes of a result, once decoded, in its JSON envelope at most; 0: 10 MiB
+	MaxWaiting     int    // waiting calls and event streams at once; 0: 10,000
 }
 
 const (
@@ -57,6 +57,10 @@ type Target struct {
 	Queue    string
 	Endpoint bool   // a configured endpoint: an application of the user's own; false for a built-in handler
 	Method   string // of submits that name none; "": POST
+	// MethodOverride is the method of all submits, whatever they name; "" leaves it.
+	MethodOverride string
+
+	MaxBody int64 // largest payload in bytes; 0: what Config.MaxRequestSize leaves
 	ingress.Terms
 	// ForwardsAuthorization: Authorization reaches the endpoint, so that the message is of no use after a token in it has
 	// expired.
@@ -68,7 +72,7 @@ type Producer struct {
 	config  Config
 	o       Options
 	table   *table
-	cors    cors
+	cors    CrossOrigin
 	heavy   chan struct{} // held while a large body is parsed
 	waiting chan struct{} // held by each waiting call and event stream
 	ends    context.Context
@@ -87,7 +91,7 @@ func NewProducer(c Config, o Options) *Producer {
 	if c.MaxWaiting <= 0 {
 		c.MaxWaiting = defaultMaxWaiting
 	}
-	p := &Producer{config: c, o: o, cors: newCORS(c.Origins), heavy: make(chan struct{}, runtime.GOMAXPROCS(0)+1),
+	p := &Producer{config: c, o: o, cors: *NewCrossOrigin(&c.CORS), heavy: make(chan struct{}, runtime.GOMAXPROCS(0)+1),
 		waiting: make(chan struct{}, c.MaxWaiting), doc: document(c.Prefix)}
 	p.ends, p.drain = context.WithCancel(context.Background())
 	p.table = newTable(c.Prefix, producerRoutes(p), o.Instrument)
@@ -133,7 +137,7 @@ func (p *Producer) appOwnsTheRest() bool {
 }
 
 func (p *Producer) begin(w http.ResponseWriter, r *http.Request) {
-	p.cors.allow(w.Header(), r)
+	p.cors.Allow(w.Header(), r)
 }
 
 func methodNotAllowed(replies *reply.Replies, w http.ResponseWriter, r *http.Request, s *shape) {

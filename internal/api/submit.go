@@ -140,7 +140,10 @@ func (p *Producer) bind(r *http.Request, e *envelope, payload queue.Body, m *met
 	if err != nil {
 		return nil, err
 	}
-	request.Method = firstOf(m.method, target.Method, http.MethodPost)
+	if target.MaxBody > 0 && request.Body.Size() > target.MaxBody {
+		return nil, ingress.TooLarge(target.MaxBody)
+	}
+	request.Method = firstOf(target.MethodOverride, m.method, target.Method, http.MethodPost)
 	if err := p.checkCallback(m.callback); err != nil {
 		return nil, err
 	}

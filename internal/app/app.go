@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -74,6 +75,7 @@ type App struct {
 type listener struct {
 	net.Listener
 	server *http.Server
+	tls    *tls.Config // nil: it speaks none
 }
 
 // cleanup undoes one step of New.
@@ -118,7 +120,7 @@ func New(ctx context.Context, c *config.Config, o Options) (app *App, err error)
 	}
 
 	a.builder = &builder{handlers: o.Extensions.Handlers, listeners: addresses, options: endpoint.Options{
-		Pseudonym: pseudonym(), WriteError: passFailed(replies, seen), Passed: a.passed, FilesRead: a.filesRead,
+		Pseudonym: pseudonym(), WriteError: passFailed(forCaptured(replies, c), seen), Passed: a.passed, FilesRead: a.filesRead, TokenFetched: a.tokenFetched,
 	}, callback: callback.Options{Observe: a.metrics.Callback}, metrics: a.metrics}
 	first, err := a.builder.build(c, nil)
 	if err != nil {
@@ -151,22 +153,27 @@ func New(ctx context.Context, c *config.Config, o Options) (app *App, err error)
 // bind binds the listeners and returns their addresses by section.
 func (a *App) bind(c *config.Config) (map[string]net.Addr, error) {
 	addresses := make(map[string]net.Addr)
-	bind := func(section, host string, port int) (*listener, error) {
+	bind := func(section, host string, port int, t *config.ListenerTLS) (*listener, error) {
+		secure, err := a.listenerTLS(section, t)
+		if err != nil {
+			return nil, err
+		}
 		l, err := listen(section, host, port, c)
 		if err != nil {
 			return nil, err
 		}
 		a.undo("close listener "+section, func() error { return ignoreClosed(l.Close()) })
 		addresses[section] = l.Addr()
-		return &listener{Listener: l}, nil
+		return &listener{Listener: l, tls: secure}, nil
 	}
 	var err error
 	if a.options.Role.ingress() {
-		if a.ingress, err = bind("server", c.Server.Host, c.Server.Port); err != nil {
+		if a.ingress, err = bind("server", c.Server.Host, c.Server.Port, &c.Server.TLS); err != nil {
 			return nil, err
 		}
+		a.ingress.Listener = a.bounded(a.ingress.Listener, &c.Server)
 	}
-	a.admin, err = bind("admin", c.Admin.Host, c.Admin.Port)
+	a.admin, err = bind("admin", c.Admin.Host, c.Admin.Port, &c.Admin.TLS)
 	return addresses, err
 }
 
@@ -177,18 +184,19 @@ func (a *App) serveIngress(c *config.Config, replies *reply.Replies, registry *p
 		MaxTargetBytes: maxTarget,
 		MaxHeaderBytes: int(c.Server.MaxHeaderBytes),
 		TrustedProxies: trusted(c.Server.TrustedProxies),
-	}, ingress.Options{Broker: a.broker, Targets: ingressTargets{a.live}, Replies: replies,
+	}, ingress.Options{Broker: a.broker, Targets: ingressTargets{a.live}, Replies: forCaptured(replies, c), Circular: a.circular,
 		Callback: a.live.checkCallback, Log: a.log})
 	a.producer = api.NewProducer(api.Config{
 		Prefix:         c.Server.APIPrefix,
-		Origins:        c.Server.CORS.Origins,
-		MaxRequestSize: int64(c.Proxy.MaxRequestSize),
-		MaxResultSize:  int64(c.Proxy.MaxResponseSize),
+		CORS:           corsOf(&c.Server.CORS),
+		MaxRequestSize: largestRequest(c),
+		MaxResultSize:  largestResult(c),
 	}, api.Options{
 		Broker: a.broker, Replies: replies, Targets: apiTargets{a.live}, Callback: a.live.checkCallback, Log: a.log,
 		Next: a.withProbes(a.capture, c, replies, registry), Instrument: telemetry.Named,
 	})
 	a.ingress.server = ingress.Server(a.metrics.Handler(a.closing(boundedHeads(a.producer, c, replies))), serverHead(c), a.log)
+	a.ingress.server.ReadHeaderTimeout, a.ingress.server.IdleTimeout = c.Server.ReadHeaderTimeout.Std(), c.Server.IdleTimeout.Std()
 }
 
 // closing closes the connection after every answer once the process drains, so that clients go elsewhere (R14).
@@ -291,8 +299,13 @@ func ignoreClosed(err error) error {
 	return err
 }
 
+// circular returns why a request with these Via fields goes in a circle, or "".
+func (a *App) circular(via []string) string {
+	return endpoint.Circular(via, a.builder.options.Pseudonym)
+}
+
 // pseudonym names this process in Via, unlike any other, so that a path through several OpenHQMs is no loop.
 func pseudonym() string {
 	id := queue.NewID(0, time.Now()).String()
-	return "openhqm-" + id[len(id)-8:]
+	return endpoint.Family + "-" + id[len(id)-8:]
 }

@@ -36,14 +36,18 @@ func load(t testing.TB, yaml string) *config.Config {
 
 func loadFile(t testing.TB, path string) *config.Config {
 	t.Helper()
-	c, _, err := config.Load(config.Options{Path: path, Backends: Extensions{}.Backends(), Flags: map[string]string{
-		"server.host": "127.0.0.1", "server.port": "0", "admin.host": "127.0.0.1", "admin.port": "0",
-		"queue.type": "memory", "worker.drain_lag": "0s",
-	}})
+	c, _, err := config.Load(fileOptions(path))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+func fileOptions(path string) config.Options {
+	return config.Options{Path: path, Backends: Extensions{}.Backends(), Flags: map[string]string{
+		"server.host": "127.0.0.1", "server.port": "0", "admin.host": "127.0.0.1", "admin.port": "0",
+		"queue.type": "memory", "worker.drain_lag": "0s",
+	}}
 }
 
 // process is a running App.

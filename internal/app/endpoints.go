@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/openhqm/openhqm/internal/config"
 	"github.com/openhqm/openhqm/internal/endpoint"
@@ -17,23 +18,32 @@ func endpointConfig(name string, e *config.Endpoint, p *config.Proxy) endpoint.C
 		Name:                 name,
 		URL:                  e.URL.Reveal(),
 		Host:                 e.Host,
+		Protocol:             protocolOf(e),
 		Timeout:              e.Timeout.Std(),
 		ConnectTimeout:       e.ConnectTimeout.Std(),
 		FirstByteTimeout:     e.FirstByteTimeout.Std(),
 		Headers:              revealed(e.Headers),
 		HeaderNames:          e.HeaderNames,
-		ForwardHeaders:       p.ForwardHeaders,
-		StripHeaders:         p.StripHeaders,
+		ForwardHeaders:       e.ForwardHeaders,
+		StripHeaders:         slices.Concat(p.StripHeaders, e.StripHeaders),
 		TLS:                  tlsOf(&e.TLS, e.URL.Reveal()),
 		Auth:                 authOf(e),
 		ForwardAuthorization: e.AuthType != config.AuthNone && e.Authorization == config.AuthorizationForward,
 		ReplaceAuthorization: e.AuthType == config.AuthNone && e.Authorization == config.AuthorizationReplace,
-		MaxResponseSize:      int64(p.MaxResponseSize),
+		MaxResponseSize:      int64(e.MaxResponseSize),
+		Rules:                rulesOf(e),
 		Concurrency:          l.MaxLeased,
 		Rate:                 l.Rate,
 		Burst:                l.Burst,
 	}
 	return c
+}
+
+func protocolOf(e *config.Endpoint) endpoint.Protocol {
+	if e.Protocol == config.ProtocolHTTP1 {
+		return endpoint.HTTP1
+	}
+	return endpoint.Protocol(e.Protocol)
 }
 
 func revealed(fields map[string]config.Secret) map[string]string {
@@ -70,7 +80,19 @@ func authOf(e *config.Endpoint) endpoint.Auth {
 		Username: e.AuthUsername,
 		Header:   e.AuthHeaderName,
 		Secret:   func() string { return secret },
+		OAuth2:   oauth2Of(e),
 	}
+}
+
+// oauth2Of returns where tokens are fetched; nil if none are.
+func oauth2Of(e *config.Endpoint) *endpoint.OAuth2 {
+	if e.AuthType != config.AuthOAuth2 {
+		return nil
+	}
+	o := &e.OAuth2
+	return &endpoint.OAuth2{TokenURL: o.TokenURL.Reveal(), ClientID: o.ClientID, ClientSecret: o.ClientSecret.Reveal(),
+		Scopes: o.Scopes, Params: revealed(o.Params), InBody: o.ClientAuth == config.ClientAuthPost, Timeout: o.Timeout.Std(),
+		CAFile: o.CAFile}
 }
 
 // sameEndpoint reports whether two configurations make the same endpoint, so that a reload keeps its connections.
@@ -78,14 +100,13 @@ func sameEndpoint(name string, before, after *config.Config) bool {
 	a, had := before.Proxy.Endpoints[name]
 	b := after.Proxy.Endpoints[name]
 	p, q := before.Proxy, after.Proxy
-	return had && reflect.DeepEqual(a, b) && p.MaxResponseSize == q.MaxResponseSize &&
-		reflect.DeepEqual(p.ForwardHeaders, q.ForwardHeaders) && reflect.DeepEqual(p.StripHeaders, q.StripHeaders)
+	return had && reflect.DeepEqual(a, b) && reflect.DeepEqual(p.StripHeaders, q.StripHeaders)
 }
 
 // sameSecret reports whether the endpoint is given the same credentials as before.
 func sameSecret(a, b *config.Endpoint) bool {
 	return a.AuthType == b.AuthType && a.AuthToken == b.AuthToken && a.AuthUsername == b.AuthUsername &&
-		a.AuthPassword == b.AuthPassword && a.AuthHeaderName == b.AuthHeaderName
+		a.AuthPassword == b.AuthPassword && a.AuthHeaderName == b.AuthHeaderName && reflect.DeepEqual(a.OAuth2, b.OAuth2)
 }
 
 // checkNames refuses a handler whose name is an endpoint's too: one queue feeds one of them.

@@ -27,19 +27,26 @@ type gates struct {
 // run compares until ctx ends. A store that does not answer is asked again with the next round; limits that are late
 // leave the old ones standing.
 func (g *gates) run(ctx context.Context) {
-	tick := time.NewTicker(gateEvery)
-	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-g.wake:
-		case <-tick.C:
+		case <-time.After(g.untilDue()):
 		}
 		if err := g.apply(ctx); err != nil && ctx.Err() == nil {
 			g.log.Warn("limits of queues not brought up to date", telemetry.KeyError, err)
 		}
 	}
+}
+
+// untilDue is how long it is until the next round: until a maintenance window begins, but not longer than gateEvery.
+func (g *gates) untilDue() time.Duration {
+	next := gateEvery
+	for _, q := range g.live().queues {
+		next = nextMaintenance(q.windows, time.Now(), next)
+	}
+	return next
 }
 
 // soon asks for a round.
@@ -78,13 +85,21 @@ func (g *gates) apply(ctx context.Context) error {
 				change.Release = append(change.Release, queue.HoldBreaker)
 			}
 		}
-		if change.Limits != nil || change.Release != nil || change.Recover != nil {
+		window := maintain(&change, q.windows, have, stats.Now, time.Now())
+		if change.Limits != nil || change.Release != nil || change.Recover != nil || change.Hold != nil {
 			if err := g.set(ctx, name, change); err != nil {
 				return err
 			}
 		}
+		if window != "" {
+			g.log.Log(ctx, newsOf(stats.Queues[name].Unfinished(), slog.LevelInfo), "endpoint closed by its maintenance window",
+				telemetry.KeyEndpoint, name, telemetry.KeyReason, window)
+		}
 		q.tried.Store(true) // not before: a store that did not answer is asked again
 		for _, reason := range change.Release {
+			if reason == queue.HoldMaintenance && change.Hold != nil {
+				continue // it ends at another time now
+			}
 			g.log.Log(ctx, newsOf(stats.Queues[name].Unfinished(), slog.LevelInfo), "queue released",
 				telemetry.KeyQueue, name, telemetry.KeyReason, string(reason))
 		}

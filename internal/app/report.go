@@ -34,12 +34,20 @@ type Address struct {
 	Host  string // host:port for a client on this machine
 	Bound string // host:port as it is bound, such as [::]:8000 for every interface
 	Every bool   // it listens on every interface
+	TLS   bool   // it speaks https
 }
 
 // String returns the URL and how far it reaches.
 func (a Address) String() string {
 	if a.Every {
-		return "http://" + a.Host + " (on every interface)"
+		return a.url() + " (on every interface)"
+	}
+	return a.url()
+}
+
+func (a Address) url() string {
+	if a.TLS {
+		return "https://" + a.Host
 	}
 	return "http://" + a.Host
 }
@@ -90,7 +98,7 @@ func (r Report) try() string {
 	case r.Choice:
 		choice = fmt.Sprintf("-H 'OpenHQM-Endpoint: %s' ", r.Others[0])
 	}
-	return fmt.Sprintf("curl -i -H 'Prefer: respond-async' %s-d '{\"item\": 42}' http://%s/orders", choice, r.Ingress.Host)
+	return fmt.Sprintf("curl -i -H 'Prefer: respond-async' %s-d '{\"item\": 42}' %s/orders", choice, r.Ingress.url())
 }
 
 // Log writes the report as one record.
@@ -161,7 +169,7 @@ func (a *App) Report() Report {
 	r := Report{
 		Version: a.options.Version,
 		Role:    a.options.Role,
-		Admin:   reachable(a.admin.Addr()),
+		Admin:   reachable(a.admin),
 		Guard:   "from this machine only, until auth.admin_token is set",
 		Store:   a.broker.Capabilities(),
 
@@ -173,7 +181,7 @@ func (a *App) Report() Report {
 	if a.ingress == nil {
 		return r
 	}
-	r.Ingress = reachable(a.ingress.Addr())
+	r.Ingress = reachable(a.ingress)
 	r.Claims = append(api.Claims(now.config.Server.APIPrefix), now.probeClaims(now.config.Monitoring.MetricsEnabled)...)
 	r.Readable = true
 	r.Others = now.table.Names()
@@ -193,13 +201,10 @@ func (a *App) Report() Report {
 }
 
 // reachable returns an address that a client on this machine can use: every interface becomes localhost.
-func reachable(address net.Addr) Address {
-	own, ok := address.(*net.TCPAddr)
-	if !ok {
-		return Address{Host: address.String(), Bound: address.String()}
+func reachable(l *listener) Address {
+	address := Address{Host: l.Addr().String(), Bound: l.Addr().String(), TLS: l.tls != nil}
+	if own, ok := l.Addr().(*net.TCPAddr); ok && own.IP.IsUnspecified() {
+		address.Host, address.Every = net.JoinHostPort("localhost", strconv.Itoa(own.Port)), true
 	}
-	if own.IP.IsUnspecified() {
-		return Address{Host: net.JoinHostPort("localhost", strconv.Itoa(own.Port)), Bound: own.String(), Every: true}
-	}
-	return Address{Host: own.String(), Bound: own.String()}
+	return address
 }

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
+	"github.com/openhqm/openhqm/internal/config"
 	"github.com/openhqm/openhqm/internal/telemetry"
 )
 
@@ -19,11 +21,11 @@ func notifyHangup() chan os.Signal {
 	return hangup
 }
 
-// rereading reloads on SIGHUP and when the configuration file has changed, until ctx ends. A configuration with errors is
-// logged and changes nothing.
+// rereading reloads on SIGHUP and when the configuration file, or one that holds a value of it, has changed, until ctx ends.
+// A configuration with errors is logged and changes nothing.
 func (a *App) rereading(ctx context.Context, hangup chan os.Signal) {
 	defer signal.Stop(hangup)
-	changed := make(chan struct{}, 1)
+	changed, values := make(chan struct{}, 1), make(chan struct{}, 1)
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	started := a.live.Load().config
@@ -32,20 +34,40 @@ func (a *App) rereading(ctx context.Context, hangup chan os.Signal) {
 			watching.Go(func() { watchFile(ctx, path, changed) })
 		}
 	}
+	watching.Go(func() {
+		watchValues(ctx, func() map[string]config.Digest { return a.live.Load().config.Files() }, values)
+	})
+	again := time.NewTicker(againEvery)
+	defer again.Stop()
+	failed := "" // why the last one was not taken up
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-hangup:
-			a.reread("SIGHUP")
+			failed = a.reread("SIGHUP", "")
 		case <-changed:
-			a.reread("the file has changed")
+			failed = a.reread("the file has changed", "")
+		case <-values:
+			failed = a.reread("a file that holds a value has changed", "")
+		case <-again.C:
+			if failed != "" {
+				failed = a.reread("what was missing may be there now", failed)
+			}
 		}
 	}
 }
 
-func (a *App) reread(why string) {
+// againEvery is how often a configuration that was not taken up is tried again: a file that it names may come later than
+// the configuration itself, as a Secret may later than a ConfigMap.
+const againEvery = 10 * time.Second
+
+// reread loads the configuration anew and takes it up. It returns why it was not, or "". What is known already is not logged.
+func (a *App) reread(why, known string) (failed string) {
 	c, notes, err := a.options.Reread()
+	if err != nil && err.Error() == known {
+		return known
+	}
 	for _, note := range notes {
 		a.log.Warn("configuration: " + note.String())
 	}
@@ -56,10 +78,12 @@ func (a *App) reread(why string) {
 	switch {
 	case err != nil:
 		a.log.Error("configuration not reloaded; the one before stays", telemetry.KeyReason, why, telemetry.KeyError, err)
+		return err.Error()
 	case len(restart) > 0:
 		a.log.Warn("configuration reloaded; some keys take a restart: "+strings.Join(restart, ", "),
 			telemetry.KeyReason, why, telemetry.KeyKeys, restart)
 	default:
 		a.log.Info("configuration reloaded", telemetry.KeyReason, why)
 	}
+	return ""
 }

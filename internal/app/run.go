@@ -71,7 +71,7 @@ func (a *App) run(ctx context.Context) error {
 	}
 	for _, l := range a.listeners() {
 		background.Go(func() {
-			if err := l.server.Serve(l.Listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			if err := l.serve(); err != nil && !errors.Is(err, http.ErrServerClosed) {
 				a.breaks(fmt.Errorf("listener %s: %w", l.Addr(), err))
 			}
 		})

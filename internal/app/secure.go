@@ -18,6 +18,16 @@ func (a *App) filesRead(endpoint string, err error) {
 	a.log.Info("certificate files of the endpoint read anew", slog.String(telemetry.KeyEndpoint, endpoint))
 }
 
+// tokenFetched logs that access tokens of an endpoint cannot be fetched, and that they can again.
+func (a *App) tokenFetched(endpoint string, err error) {
+	if err != nil {
+		a.log.Warn("access token of the endpoint not fetched; it is tried again, and nothing is sent once the one before has ended",
+			slog.String(telemetry.KeyEndpoint, endpoint), slog.Any(telemetry.KeyError, err))
+		return
+	}
+	a.log.Info("access tokens of the endpoint are fetched again", slog.String(telemetry.KeyEndpoint, endpoint))
+}
+
 // unverified returns the endpoints whose certificates are not verified.
 func (s *snapshot) unverified() []string {
 	var names []string

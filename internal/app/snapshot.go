@@ -48,6 +48,7 @@ type served struct {
 	policy   queue.Policy
 	limits   queue.Limits
 	flow     flow.Config
+	windows  []window
 	tried    *atomic.Bool // whether a hold for refused credentials was released since they last changed
 }
 
@@ -113,7 +114,7 @@ func (b *builder) endpoint(name string, e *config.Endpoint, c *config.Config, be
 		return nil, err
 	}
 	next := &served{method: submitMethod(e), policy: endpointPolicy(c, e), limits: limits(e),
-		flow: endpointFlow(c, e), tried: new(atomic.Bool)}
+		flow: endpointFlow(c, e), windows: windows(e), tried: new(atomic.Bool)}
 	if before != nil {
 		if old, ok := before.queues[name]; ok && old.endpoint != nil {
 			last := before.config.Proxy.Endpoints[name]
@@ -131,7 +132,13 @@ func (b *builder) endpoint(name string, e *config.Endpoint, c *config.Config, be
 	if options.Roots, err = rootsFor(e); err != nil {
 		return nil, err
 	}
-	made, err := endpoint.New(endpointConfig(name, e, &c.Proxy), options)
+	settings := endpointConfig(name, e, &c.Proxy)
+	if o := settings.Auth.OAuth2; o != nil {
+		if o.Roots, err = rootsOf(https(o.TokenURL) && o.CAFile == ""); err != nil {
+			return nil, err
+		}
+	}
+	made, err := endpoint.New(settings, options)
 	if err != nil {
 		return nil, fmt.Errorf("proxy.endpoints.%s: %w", name, err)
 	}
@@ -149,6 +156,8 @@ func (b *builder) targets(s *snapshot) *ingress.Table {
 		if q.endpoint != nil {
 			e := s.config.Proxy.Endpoints[name]
 			t.Selectable = e.Selectable
+			t.Method = e.MethodOverride
+			t.MaxBody = int64(e.MaxRequestSize)
 			t.Terms = terms(&e)
 			t.ForwardsAuthorization = q.endpoint.Forwards("Authorization")
 			t.Pass = http.HandlerFunc(q.endpoint.Pass)
@@ -274,7 +283,7 @@ func (s *snapshot) apiTarget(t ingress.Target, ok bool) (api.Target, bool) {
 		return api.Target{}, false
 	}
 	return api.Target{Name: t.Name, Queue: t.Queue, Endpoint: t.Endpoint, Method: s.queues[t.Queue].method,
-		ForwardsAuthorization: t.ForwardsAuthorization, Terms: t.Terms}, true
+		ForwardsAuthorization: t.ForwardsAuthorization, MaxBody: t.MaxBody, MethodOverride: t.Method, Terms: t.Terms}, true
 }
 
 // endpoints are the configured endpoints as operators see them.

@@ -44,7 +44,8 @@ var imports = map[string]rule{
 	"internal/auth":      {ours: []string{"queue"}, later: true},
 	"internal/route":     {ours: []string{"internal/telemetry"}, drivers: []string{"github.com/itchyny/gojq", "github.com/theory/jsonpath", "golang.org/x/net/http/httpguts"}},
 	"internal/flow":      {ours: []string{"queue", "internal/fault"}},
-	"internal/endpoint":  {ours: []string{"queue", "internal/fault", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts"}},
+	"internal/rule":      {ours: []string{"queue"}, drivers: []string{"github.com/itchyny/gojq"}},
+	"internal/endpoint":  {ours: []string{"queue", "internal/fault", "internal/rule", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts", "golang.org/x/oauth2", "golang.org/x/sync"}},
 	"internal/worker":    {ours: []string{"queue", "internal/fault", "internal/telemetry"}, drivers: []string{"golang.org/x/sync"}},
 	"internal/callback":  {ours: []string{"client", "queue", "internal/fault", "internal/telemetry"}, drivers: []string{"github.com/standard-webhooks/standard-webhooks/libraries/go"}},
 	"internal/ingress":   {ours: []string{"queue", "internal/fault", "internal/reply", "internal/route", "internal/telemetry"}, drivers: []string{"golang.org/x/net/http/httpguts", "github.com/dunglas/httpsfv"}},
@@ -55,7 +56,7 @@ var imports = map[string]rule{
 
 	// Configuration fills the Config of the packages that obey it.
 	"internal/config": {
-		ours:    []string{"queue", "internal/api", "internal/callback", "internal/endpoint", "internal/ingress", "internal/route", "internal/store/embedded", "internal/telemetry", "internal/worker"},
+		ours:    []string{"queue", "internal/api", "internal/callback", "internal/endpoint", "internal/ingress", "internal/route", "internal/rule", "internal/store/embedded", "internal/telemetry", "internal/worker"},
 		drivers: []string{"go.yaml.in/yaml/v3"},
 	},
 
@@ -68,9 +69,10 @@ var imports = map[string]rule{
 	// Tests only.
 	"internal/archtest": {},
 	"test/authority":    {},
-	"test/e2e":          {ours: []string{"test/authority", "test/freeport", "test/misbehaviour", "test/recorder"}},
+	"test/e2e":          {ours: []string{"test/authority", "test/freeport", "test/issuer", "test/misbehaviour", "test/recorder"}},
 	"test/freeport":     {},
 	"test/gate":         {ours: []string{"internal/fault"}},
+	"test/issuer":       {},
 	"test/kill":         {ours: []string{"internal/fault", "test/freeport", "test/recorder"}},
 	"test/misbehaviour": {ours: []string{"queue", "test/authority", "test/recorder"}},
 	"test/recorder":     {},
@@ -78,11 +80,11 @@ var imports = map[string]rule{
 
 // testImports is what any test may import besides what its package may.
 var testImports = rule{
-	ours: []string{"queue", "queue/storetest", "internal/store/memory", "internal/telemetry", "test/authority", "test/freeport", "test/misbehaviour", "test/recorder"},
+	ours: []string{"queue", "queue/storetest", "internal/store/memory", "internal/telemetry", "test/authority", "test/freeport", "test/issuer", "test/misbehaviour", "test/recorder"},
 	drivers: []string{
 		"go.uber.org/goleak", "pgregory.net/rapid", "github.com/rogpeppe/go-internal",
 		"github.com/prometheus/client_golang", "go.yaml.in/yaml/v3", "golang.org/x/sys",
-		"github.com/pb33f/libopenapi", "github.com/pb33f/libopenapi-validator", "github.com/dunglas/httpsfv",
+		"github.com/pb33f/libopenapi", "github.com/pb33f/libopenapi-validator", "github.com/dunglas/httpsfv", "golang.org/x/net/http2",
 	},
 }
 

@@ -52,7 +52,7 @@ type grammar struct {
 
 	Queue    queueCommands    `cmd:"" group:"operate" help:"Look at queues, pause, resume and purge them."`
 	Dead     deadCommands     `cmd:"" group:"operate" help:"Look at dead letters, redrive and remove them."`
-	Endpoint endpointCommands `cmd:"" group:"operate" help:"Look at endpoints, hold and release them."`
+	Endpoint endpointCommands `cmd:"" group:"operate" help:"Look at endpoints, test, hold and release them."`
 	Explain  explainCommand   `cmd:"" group:"operate" help:"Say in one sentence why a request is where it is."`
 	Audit    auditCommand     `cmd:"" group:"operate" help:"Recount all messages from their records, or tell the life of one; exit 1 if anything does not add up."`
 	Backup   backupCommand    `cmd:"" group:"operate" help:"Copy the store of a running server into a directory there."`

@@ -10,6 +10,7 @@ import (
 
 type endpointCommands struct {
 	List    endpointList    `cmd:"" help:"All endpoints, and what keeps them closed."`
+	Test    endpointTest    `cmd:"" help:"Send one request to an endpoint from here, and say step by step what works and what is wrong."`
 	Hold    endpointHold    `cmd:"" help:"Send nothing more to an endpoint; new requests are accepted."`
 	Release endpointRelease `cmd:"" help:"Open an endpoint that an operator, a cooldown, the breaker or refused credentials hold. After the breaker, calls still begin slowly."`
 }

@@ -89,7 +89,11 @@ func beside(env *Environment, section, otherwise string) origin {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return origin{address: "http://" + net.JoinHostPort(host, port), from: variable}
+	scheme := "http://"
+	if env.Getenv("OPENHQM_"+section+"__TLS__CERT_FILE") != "" {
+		scheme = "https://"
+	}
+	return origin{address: scheme + net.JoinHostPort(host, port), from: variable}
 }
 
 // wrong makes an error of the address itself say where that came from.

@@ -25,7 +25,8 @@ type Config struct {
 	rules   string            // the file of routing that was read, "" if none
 	file    string            // the file that was read, "" if none
 	sources map[string]string // key -> where it was set; absent means default
-	filled  map[string]bool   // keys whose text held a variable
+	filled  map[string]bool   // keys whose text held a variable or a file's content
+	files   map[string]Digest // files whose contents are values
 }
 
 // File returns the path of the file that was read, or "" when there was none.

@@ -15,6 +15,7 @@ type decoder struct {
 	lookup  func(string) (string, bool)
 	sources map[string]string
 	filled  map[string]bool
+	files   map[string]Digest
 }
 
 // section decodes a mapping into a struct whose fields are keys.
@@ -134,6 +135,11 @@ func (d *decoder) listOf(path string, n *node, v reflect.Value, sf reflect.Struc
 	// Never nil: an empty list is an answer, "none", and not the absence of one.
 	out := reflect.MakeSlice(v.Type(), len(n.items), len(n.items))
 	for i, item := range n.items {
+		if isSection(v.Type().Elem()) {
+			emptyLists(out.Index(i))
+			d.section(join(path, strconv.Itoa(i+1)), item, out.Index(i))
+			continue
+		}
 		text, ok := d.text(path, item, sf)
 		if !ok {
 			return
@@ -141,6 +147,15 @@ func (d *decoder) listOf(path string, n *node, v reflect.Value, sf reflect.Struc
 		d.scalar(path, item, text, out.Index(i), sf)
 	}
 	v.Set(out)
+}
+
+// emptyLists makes the lists of an item empty, as those of a default are.
+func emptyLists(item reflect.Value) {
+	for _, f := range item.Fields() {
+		if f.Kind() == reflect.Slice {
+			f.Set(reflect.MakeSlice(f.Type(), 0, 0))
+		}
+	}
 }
 
 func splitList(text string, src source) (*node, error) {
@@ -163,7 +178,11 @@ func (d *decoder) text(path string, n *node, sf reflect.StructField) (string, bo
 		d.fail(n.src.String(), path, "is a %s; give %s", map[kind]string{list: "list", mapping: "mapping"}[n.kind], accepts(sf))
 		return "", false
 	}
-	if !n.expand {
+	expands := n.expand
+	if !expands {
+		_, expands = wholeFile(n.text)
+	}
+	if !expands {
 		if reference.MatchString(n.text) {
 			d.note(n.src.String(), path, "${NAME} is replaced in the file only; the value counts as it stands")
 		}
@@ -173,6 +192,9 @@ func (d *decoder) text(path string, n *node, sf reflect.StructField) (string, bo
 	text, err := expand(n.text, func(name string) (string, bool) {
 		filled = true
 		return d.lookup(name)
+	}, func(file string) (string, error) {
+		filled = true
+		return d.fromFile(file)
 	})
 	if err != nil {
 		d.fail(n.src.String(), path, "%v", err)
@@ -195,7 +217,7 @@ func (d *decoder) scalar(path string, n *node, text string, v reflect.Value, sf 
 	}
 	switch v.Kind() {
 	case reflect.String:
-		if !d.word(path, n, text, v, sf) {
+		if !d.word(text, v, sf) {
 			d.bad(path, n, text, sf)
 		}
 	case reflect.Bool:
@@ -217,8 +239,8 @@ func (d *decoder) scalar(path string, n *node, text string, v reflect.Value, sf 
 	}
 }
 
-// word sets a string, one of the accepted words if the key has a list of them; it reports words of a later version itself.
-func (d *decoder) word(path string, n *node, text string, v reflect.Value, sf reflect.StructField) bool {
+// word sets a string, one of the accepted words if the key has a list of them.
+func (d *decoder) word(text string, v reflect.Value, sf reflect.StructField) bool {
 	words, closed := sf.Tag.Lookup("enum")
 	if !closed {
 		v.SetString(text)
@@ -229,10 +251,6 @@ func (d *decoder) word(path string, n *node, text string, v reflect.Value, sf re
 		if from, to, ok := strings.Cut(alias, "="); ok && word == from {
 			word = to
 		}
-	}
-	if word != "" && slices.Contains(strings.Split(sf.Tag.Get("later"), "|"), word) {
-		d.fail(n.src.String(), path, "%q: not supported in this version; give %s", word, accepts(sf))
-		return true
 	}
 	v.SetString(word)
 	return slices.Contains(strings.Split(words, "|"), word)

@@ -17,14 +17,18 @@ const (
 func Default() *Config {
 	return &Config{
 		Server: Server{
-			Host:           "0.0.0.0",
-			Port:           8000,
-			APIPrefix:      "/api/v1",
-			TrustedProxies: []string{},
-			MaxHeaderBytes: 64 * kib,
-			CORS:           CORS{Origins: []string{"*"}},
+			Host:              "0.0.0.0",
+			Port:              8000,
+			APIPrefix:         "/api/v1",
+			TrustedProxies:    []string{},
+			MaxHeaderBytes:    64 * kib,
+			ReadHeaderTimeout: 10 * second,
+			IdleTimeout:       2 * minute,
+			MaxConnections:    65536,
+			TLS:               defaultListenerTLS(),
+			CORS:              CORS{Origins: []string{"*"}, Methods: []string{}, Headers: []string{}, MaxAge: 10 * minute},
 		},
-		Admin: Admin{Host: "0.0.0.0", Port: 8001},
+		Admin: Admin{Host: "0.0.0.0", Port: 8001, TLS: defaultListenerTLS()},
 		Queue: Queue{
 			Type:          typeEmbedded,
 			Embedded:      Embedded{Dir: "./openhqm-data", MinFree: 256 * mib},
@@ -74,14 +78,22 @@ func Default() *Config {
 func defaultEndpoint() Endpoint {
 	return Endpoint{
 		Host:           HostAuto,
+		Protocol:       ProtocolHTTP1,
 		ConnectTimeout: 10 * second,
+		StripHeaders:   []string{},
 		HeaderNames:    []string{},
 		AuthFailures:   AuthFailuresHold,
+		Success:        Success{Status: []string{}, Otherwise: OnFail},
+		Rules:          []Rule{},
+		Maintenance:    []Maintenance{},
 		Ordering:       Ordering{OnDead: OrderingSkip},
 		Burst:          1,
 		TLS:            TLS{MinVersion: "1.2"},
 		Breaker:        Breaker{Failures: 5, Statuses: []string{"502", "503", "504"}, Wait: 5 * second, WaitMax: 30 * second},
 		RetryBudget:    20,
 		Selectable:     true,
+		OAuth2:         OAuth2{Scopes: []string{}, ClientAuth: ClientAuthBasic, Timeout: 10 * second},
 	}
 }
+
+func defaultListenerTLS() ListenerTLS { return ListenerTLS{MinVersion: "1.2", ClientAuth: "none"} }

@@ -13,7 +13,6 @@
 //	max    largest accepted value
 //	enum   the accepted words, separated by |; for a map, of its values
 //	alias  further words and what they mean: other=word|...
-//	later  words of a version to come
 //	live   "true": a reload applies a change of this key, or of all keys below it, without a restart
 //	why    for the marker types Ignored, Unsupported and Off: what the user is told
 //

@@ -20,7 +20,7 @@ type KeyDoc struct {
 	Key     string `json:"key"`               // dotted path; NAME stands for the name of an endpoint or a route
 	Type    string `json:"type"`              // what kind of value it takes
 	Default string `json:"default,omitempty"` // as a user would write it, "" when there is none
-	Env     string `json:"env"`               // variable that sets it
+	Env     string `json:"env"`               // variable that sets it; "" for a key of an item of a list
 	Accepts string `json:"accepts,omitempty"` // the accepted words or range
 	Live    bool   `json:"live"`              // a reload applies it
 	Status  Status `json:"status"`
@@ -52,10 +52,12 @@ func keysWith(comments map[string]string) []KeyDoc {
 	endpoint := reflect.ValueOf(defaultEndpoint())
 	var docs []KeyDoc
 	for _, k := range schema() {
-		doc := KeyDoc{Key: k.path, Env: envName(k.path), Live: k.live, Status: statusOf(k.field.Type), Doc: comments[k.path]}
+		doc := KeyDoc{Key: k.path, Env: variableOf(k.path), Live: k.live, Status: statusOf(k.field.Type), Doc: comments[k.path]}
 		if doc.Status == Effective {
 			doc.Type, doc.Accepts = typeName(k.field), limits(k.field)
-			if rest, ok := strings.CutPrefix(k.path, "proxy.endpoints."+placeholder+"."); ok {
+			if ofItem(k.path) {
+				// An item has no defaults of its own.
+			} else if rest, ok := strings.CutPrefix(k.path, "proxy.endpoints."+placeholder+"."); ok {
 				doc.Default = defaultOf(endpoint, rest)
 			} else if _, rest, ok := strings.Cut(k.path, "config_dict.routes."+placeholder+"."); ok {
 				doc.Default = defaultOf(reflect.ValueOf(defaultRule()), rest)
@@ -68,6 +70,14 @@ func keysWith(comments map[string]string) []KeyDoc {
 		docs = append(docs, doc)
 	}
 	return docs
+}
+
+// variableOf returns the variable that sets a key; "" for a key of an item, which comes with the variable of its list.
+func variableOf(path string) string {
+	if ofItem(path) {
+		return ""
+	}
+	return envName(path)
 }
 
 func statusOf(t reflect.Type) Status {
@@ -85,7 +95,8 @@ func statusOf(t reflect.Type) Status {
 // derived are the keys whose default Load computes; their comments say how.
 func derived(path string) bool {
 	switch path {
-	case "queue.type", "proxy.enabled", "proxy.default_endpoint", "timeout", "max_retries", "authorization", "wait":
+	case "queue.type", "proxy.enabled", "proxy.default_endpoint", "timeout", "max_retries", "authorization", "max_request_size", "max_response_size",
+		"forward_headers", "wait":
 		return true
 	}
 	return false
@@ -194,7 +205,9 @@ func facts(k KeyDoc) []string {
 	if k.Default != "" {
 		facts = append(facts, "default `"+k.Default+"`")
 	}
-	facts = append(facts, "`"+k.Env+"`")
+	if k.Env != "" {
+		facts = append(facts, "`"+k.Env+"`")
+	}
 	if k.Live {
 		return append(facts, "applied on reload")
 	}

@@ -9,16 +9,17 @@ import (
 
 // errReference does not show what follows "${": it may be part of a secret.
 var errReference = errors.New(`"${" is not followed by the name of a variable and "}"; ` +
-	"write ${NAME}, ${NAME:-default}, or $${ for a literal ${")
+	"write ${NAME}, ${NAME:-default}, ${file:PATH}, or $${ for a literal ${")
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // reference finds what would be replaced in a file, and elsewhere is most likely meant to be.
-var reference = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}`)
+var reference = regexp.MustCompile(`\$\{(file:[^}]*|[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?)\}`)
 
-// expand replaces ${VAR} and ${VAR:-default} in text: the default stands in when VAR is unset or empty and may itself hold
-// variables. `$${` is a literal `${`; any other `$` is itself. Errors name variables, never values.
-func expand(text string, lookup func(string) (string, bool)) (string, error) {
+// expand replaces ${VAR}, ${VAR:-default} and ${file:PATH} in text: the default stands in when VAR is unset or empty and may
+// itself hold references; what a variable or a file holds is taken as it is. `$${` is a literal `${`; any other `$` is
+// itself. Errors name variables and files, never values.
+func expand(text string, lookup func(string) (string, bool), file func(path string) (string, error)) (string, error) {
 	var out strings.Builder
 	for {
 		i := strings.Index(text, "${")
@@ -37,7 +38,7 @@ func expand(text string, lookup func(string) (string, bool)) (string, error) {
 		if !ok {
 			return "", errReference
 		}
-		value, err := variable(inner, lookup)
+		value, err := referred(inner, lookup, file)
 		if err != nil {
 			return "", err
 		}
@@ -46,7 +47,10 @@ func expand(text string, lookup func(string) (string, bool)) (string, error) {
 	}
 }
 
-func variable(inner string, lookup func(string) (string, bool)) (string, error) {
+func referred(inner string, lookup func(string) (string, bool), file func(string) (string, error)) (string, error) {
+	if path, ok := strings.CutPrefix(inner, filePrefix); ok {
+		return file(path)
+	}
 	name, fallback, hasFallback := strings.Cut(inner, ":-")
 	if !variableName.MatchString(name) {
 		return "", errReference
@@ -54,7 +58,7 @@ func variable(inner string, lookup func(string) (string, bool)) (string, error) 
 	value, set := lookup(name)
 	switch {
 	case hasFallback && value == "":
-		return expand(fallback, lookup)
+		return expand(fallback, lookup, file)
 	case !set:
 		return "", fmt.Errorf("variable %s is not set; set it, or give a default: ${%s:-...}", name, name)
 	}

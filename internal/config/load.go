@@ -39,8 +39,8 @@ func build(root *node, o Options, r *report) (*Config, []Note, error) {
 
 	c := Default()
 	c.file = o.Path
-	c.sources, c.filled = map[string]string{}, map[string]bool{}
-	d := &decoder{report: r, lookup: environment(o.Env).lookup, sources: c.sources, filled: c.filled}
+	c.sources, c.filled, c.files = map[string]string{}, map[string]bool{}, map[string]Digest{}
+	d := &decoder{report: r, lookup: environment(o.Env).lookup, sources: c.sources, filled: c.filled, files: c.files}
 	d.section("", root, reflect.ValueOf(c).Elem())
 
 	d.routingFile(c)

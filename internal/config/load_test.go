@@ -12,10 +12,10 @@ func TestWithoutConfigurationTheDefaultsHold(t *testing.T) {
 	if err != nil || len(notes) != 0 {
 		t.Fatal(err, notes)
 	}
-	if c.File() != "" || c.Source("server.port") != "default" {
+	if c.File() != "" || c.Source("server.port") != "default" || len(c.Files()) != 0 {
 		t.Errorf("file %q, source %q", c.File(), c.Source("server.port"))
 	}
-	c.file, c.sources, c.filled = "", nil, nil
+	c.file, c.sources, c.filled, c.files = "", nil, nil, nil
 	if !reflect.DeepEqual(c, Default()) {
 		t.Errorf("got %+v", c)
 	}

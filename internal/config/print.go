@@ -48,6 +48,11 @@ func (c *Config) yaml(path string, v reflect.Value) *yaml.Node {
 				one := value.Index(i)
 				item.Content = append(item.Content, c.yaml(join(key, one.FieldByName("Name").String()), one))
 			}
+		case f.Type.Kind() == reflect.Slice && isSection(f.Type.Elem()):
+			item = &yaml.Node{Kind: yaml.SequenceNode}
+			for i := range value.Len() {
+				item.Content = append(item.Content, c.yaml(join(key, strconv.Itoa(i+1)), value.Index(i)))
+			}
 		case f.Type.Kind() == reflect.Slice:
 			item = &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
 			for i := range value.Len() {

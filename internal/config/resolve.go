@@ -152,8 +152,17 @@ func (k *checker) resolveEndpoint(name string) {
 	if !k.isSet(path + ".timeout") {
 		e.Timeout = k.c.Worker.Timeout
 	}
+	if !k.isSet(path + ".max_request_size") {
+		e.MaxRequestSize = k.c.Proxy.MaxRequestSize
+	}
+	if !k.isSet(path + ".max_response_size") {
+		e.MaxResponseSize = k.c.Proxy.MaxResponseSize
+	}
 	if !k.isSet(path + ".max_retries") {
 		e.MaxRetries = k.c.Worker.MaxRetries
+	}
+	if !k.isSet(path + ".forward_headers") {
+		e.ForwardHeaders = k.c.Proxy.ForwardHeaders
 	}
 	if e.AuthType == AuthAPIKey && e.AuthHeaderName == "" {
 		e.AuthHeaderName = defaultKeyHeader

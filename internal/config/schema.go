@@ -17,7 +17,7 @@ var (
 	rateType        = reflect.TypeFor[Rate]()
 	endpointType    = reflect.TypeFor[Endpoint]()
 	routesType      = reflect.TypeFor[[]Route]()
-	rulesType       = reflect.TypeFor[[]Rule]()
+	rulesType       = reflect.TypeFor[[]RoutingRule]()
 	unmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
@@ -58,7 +58,7 @@ func fieldsOf(t reflect.Type) func(func(reflect.StructField) bool) {
 	}
 }
 
-// schemaKey is one key of the schema. Below a map its path holds the placeholder NAME.
+// schemaKey is one key of the schema. Below a map its path holds the placeholder NAME, below a list N.
 type schemaKey struct {
 	path  string
 	field reflect.StructField
@@ -66,6 +66,12 @@ type schemaKey struct {
 }
 
 const placeholder = "NAME"
+
+// itemPlaceholder stands for the number, from 1, of an item of a list.
+const itemPlaceholder = "N"
+
+// ofItem tells a key of an item of a list, which is set only with the whole list.
+func ofItem(path string) bool { return strings.Contains(path, "."+itemPlaceholder+".") }
 
 // schema returns all keys that hold a value or are markers, in the order of the structs.
 func schema() []schemaKey {
@@ -80,8 +86,11 @@ func schema() []schemaKey {
 				walk(f.Type, path, below)
 			default:
 				keys = append(keys, schemaKey{path: path, field: f, live: below})
-				if f.Type.Kind() == reflect.Map && isSection(f.Type.Elem()) || isNamedList(f.Type) {
+				switch {
+				case f.Type.Kind() == reflect.Map && isSection(f.Type.Elem()) || isNamedList(f.Type):
 					walk(f.Type.Elem(), join(path, placeholder), below)
+				case f.Type.Kind() == reflect.Slice && isSection(f.Type.Elem()):
+					walk(f.Type.Elem(), join(path, itemPlaceholder), below)
 				}
 			}
 		}

@@ -16,15 +16,15 @@ type Rules struct {
 	Version string `yaml:"version" enum:"1.0"`
 	// The rules. Those of a higher priority are asked first, defaults last, else as they are written; the first that takes the
 	// message counts.
-	Routes []Rule `yaml:"routes"`
+	Routes []RoutingRule `yaml:"routes"`
 	// Endpoint of messages that no rule takes. Empty: `proxy.default_endpoint`.
 	DefaultEndpoint string `yaml:"default_endpoint"`
 	// Whether messages that no rule takes go to the default endpoint. `false`: they are answered 404.
 	EnableFallback bool `yaml:"enable_fallback"`
 }
 
-// Rule is one route of a routing.yaml.
-type Rule struct {
+// RoutingRule is one route of a routing.yaml.
+type RoutingRule struct {
 	// What the route is called. Every one has a name of its own.
 	Name string `yaml:"name"`
 	// What it is for, for people.
@@ -62,11 +62,11 @@ type Rule struct {
 }
 
 func defaultRules() Rules {
-	return Rules{Version: "1.0", Routes: []Rule{}, EnableFallback: true}
+	return Rules{Version: "1.0", Routes: []RoutingRule{}, EnableFallback: true}
 }
 
-func defaultRule() Rule {
-	return Rule{TransformType: "passthrough", HeaderMappings: map[string]string{}, QueryParams: map[string]string{}, Enabled: true, MaxRetries: -1}
+func defaultRule() RoutingRule {
+	return RoutingRule{TransformType: "passthrough", HeaderMappings: map[string]string{}, QueryParams: map[string]string{}, Enabled: true, MaxRetries: -1}
 }
 
 // Partitioning is the Python version's partitioning.

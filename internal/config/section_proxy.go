@@ -10,8 +10,8 @@ type Proxy struct {
 	// The same as a URL in `proxy.default_endpoint`.
 	BackendURL URL `yaml:"backend_url"`
 	// Credentials for the endpoint that a URL in `proxy.default_endpoint` or `proxy.backend_url` makes; see the endpoint's
-	// `auth_type`.
-	AuthType string `yaml:"auth_type" enum:"|bearer|api_key|basic|custom" alias:"none=" later:"oauth2"`
+	// `auth_type`. For `oauth2` name an endpoint below `proxy.endpoints`.
+	AuthType string `yaml:"auth_type" enum:"|bearer|api_key|basic|custom" alias:"none="`
 	// See the endpoint's `auth_token`.
 	AuthToken Secret `yaml:"auth_token"`
 	// See the endpoint's `auth_username`.
@@ -20,9 +20,12 @@ type Proxy struct {
 	AuthPassword Secret `yaml:"auth_password"`
 	// See the endpoint's `auth_header_name`.
 	AuthHeaderName string `yaml:"auth_header_name"`
-	// Header fields of the client that are forwarded: names, prefixes as `X-*`, or `*` for all. Hop-by-hop fields never are.
+	// Header fields of the client that are forwarded, to endpoints that do not say so themselves: names, patterns as `X-*` and
+	// `*-Id`, or `*` for all, whatever the case. Hop-by-hop fields never are. Via, Forwarded and X-Forwarded-For, -Host, -Proto
+	// and -Port are not subject to it: OpenHQM continues them.
 	ForwardHeaders []string `yaml:"forward_headers"`
-	// Header fields that are not forwarded even so: names, or prefixes as `X-*`.
+	// Header fields that are not forwarded to any endpoint even so: names, or patterns as `X-*`. A field that some applications
+	// take for the same goes too: with `X-Secret` also `X_Secret`. Via is never stripped.
 	StripHeaders []string `yaml:"strip_headers"`
 	// Largest request body that is stored. Beyond it the answer is 413.
 	MaxRequestSize Size `yaml:"max_request_size" min:"1"`
@@ -42,6 +45,7 @@ const (
 	AuthAPIKey = "api_key" // auth_token in auth_header_name
 	AuthBasic  = "basic"   // RFC 7617, auth_username and auth_password
 	AuthCustom = "custom"  // auth_token, as it is, in auth_header_name
+	AuthOAuth2 = "oauth2"  // a bearer token that is fetched
 )
 
 // What becomes of the client's own Authorization field.
@@ -79,22 +83,41 @@ type Endpoint struct {
 	URL URL `yaml:"url"`
 	// Method of requests that come through `/api/v1/submit` and name none. Captured requests keep their own.
 	Method string `yaml:"method"`
+	// Method by which every request reaches the endpoint, whatever its own: for an application that takes only POST. The request
+	// counts as one of that method: a GET that becomes a POST is queued, and is not repeated where a POST would not be. HEAD,
+	// OPTIONS, TRACE and requests to upgrade keep their own. Empty: all do.
+	MethodOverride string `yaml:"method_override"`
 	// Host field to send: `preserve` the client's, the `endpoint`'s own, `auto`: the client's for a loopback endpoint, else the
 	// endpoint's own; anything else is sent as it is.
 	Host string `yaml:"host"`
+	// Version of HTTP that is spoken: `http1`, HTTP/1.1; `h2`, HTTP/2 over TLS, for an https url; `h2c`, HTTP/2 without TLS and
+	// with prior knowledge, for an http url. Nothing is negotiated: an endpoint that does not speak it is sent nothing. In
+	// HTTP/2 nothing is upgraded, and `header_names` has no effect.
+	Protocol string `yaml:"protocol" enum:"http1|h2|h2c"`
 	// How long one attempt may take, answer body included. Default: `worker.timeout_seconds`.
 	Timeout Duration `yaml:"timeout" min:"10ms"`
 	// How long connecting may take, TLS included. A request that failed here was provably not sent.
 	ConnectTimeout Duration `yaml:"connect_timeout" min:"1ms"`
 	// How long the endpoint may take to begin its answer. 0: as long as `timeout`.
 	FirstByteTimeout Duration `yaml:"first_byte_timeout"`
+	// Largest body of a request that is stored for this endpoint. Beyond it the answer is 413. What passes through is not bounded.
+	// Default: `proxy.max_request_size`.
+	MaxRequestSize Size `yaml:"max_request_size" min:"1"`
+	// Largest body of an answer of this endpoint that is stored. What exceeds it is cut there and flagged. Default:
+	// `proxy.max_response_size`.
+	MaxResponseSize Size `yaml:"max_response_size" min:"1"`
 	// Header fields set on every request, replacing the client's of that name.
 	Headers map[string]Secret `yaml:"headers"`
+	// The same as `proxy.forward_headers` for this endpoint, in its place. Default: `proxy.forward_headers`.
+	ForwardHeaders []string `yaml:"forward_headers"`
+	// The same as `proxy.strip_headers` for this endpoint, in addition to it.
+	StripHeaders []string `yaml:"strip_headers"`
 	// Exact spellings of header names, for applications that do not ignore case: `[SOAPAction]`.
 	HeaderNames []string `yaml:"header_names"`
 	// How OpenHQM authenticates: `bearer` sends `auth_token` as a bearer token, `api_key` and `custom` send it in
-	// `auth_header_name`, `basic` sends `auth_username` and `auth_password`. Empty: it does not.
-	AuthType string `yaml:"auth_type" enum:"|bearer|api_key|basic|custom" alias:"none=" later:"oauth2"`
+	// `auth_header_name`, `basic` sends `auth_username` and `auth_password`, `oauth2` a bearer token that it fetches. Empty: it
+	// does not.
+	AuthType string `yaml:"auth_type" enum:"|bearer|api_key|basic|custom|oauth2" alias:"none="`
 	// Token for `bearer`, `api_key` and `custom`.
 	AuthToken Secret `yaml:"auth_token"`
 	// User for `basic`.
@@ -113,6 +136,12 @@ type Endpoint struct {
 	// this answer. `retry`: try again while attempts are left. `wait`: try again later, which costs no attempt. `fail` and
 	// `unknown_outcome`: FAILED for that reason, the answer kept. A status wins over its class.
 	On map[string]string `yaml:"on" enum:"result|retry|wait|fail|unknown_outcome"`
+	// What an answer means besides its status: a list of `{status, header, body_regex, jq, then}`, of which the first counts
+	// whose conditions all hold; it wins over `success` and `on`. `{body_regex: "<(\w+:)?Fault[ >]", then: fail}` for one.
+	// Calls that pass through are judged by status and header alone.
+	Rules []Rule `yaml:"rules"`
+	// What an answer below 400 has to be, unless one of `rules` matches it.
+	Success Success `yaml:"success"`
 	// Attempts after the first. Default: `worker.max_retries`.
 	MaxRetries int `yaml:"max_retries" min:"0" max:"1000"`
 	// May a request that is not idempotent be sent again when its outcome is unknown? Say yes only if the application bears it.
@@ -143,13 +172,15 @@ type Endpoint struct {
 	// How many retries may be sent for 100 first attempts, in each process and over ten seconds; 10 retries a second always
 	// may. Further ones come later: none is dropped. 0: retries come when they are due, however many there are.
 	RetryBudget int `yaml:"retry_budget" min:"0" max:"1000"`
+	// When the endpoint is not called: a list of `{days, from, to, timezone}`. Queued requests wait, under the hold `maintenance`;
+	// those that pass through are answered 503 with Retry-After. Calls under way go on. Opening the endpoint by hand lasts until
+	// the windows are looked at again, within a minute.
+	Maintenance []Maintenance `yaml:"maintenance"`
 	// May a request name this endpoint (the OpenHQM-Endpoint field, `metadata.endpoint`)? `false`: only `routes` lead to it.
 	Selectable bool `yaml:"selectable"`
 
-	// Tokens fetched by the OAuth 2 client credentials grant.
-	OAuth2 Unsupported `yaml:"oauth2" why:"OAuth 2"`
-	// Rules that tell success by the body of an answer.
-	Success Unsupported `yaml:"success" why:"success rules"`
+	// Where `auth_type: oauth2` gets its tokens.
+	OAuth2 OAuth2 `yaml:"oauth2"`
 }
 
 // TLS is how an https endpoint is spoken to.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"os"
 	"testing"
 	"time"
 )
@@ -96,13 +97,15 @@ func TestVariablesExpandInsideValues(t *testing.T) {
 		"${B}":                 "${A}", // values of variables are not expanded again
 		"http://${NONE:-h}:80": "http://h:80",
 	} {
-		if got, err := expand(in, env.lookup); err != nil || got != want {
+		if got, err := expand(in, env.lookup, noFile); err != nil || got != want {
 			t.Errorf("%q: got %q, %v; want %q", in, got, err, want)
 		}
 	}
 	for _, in := range []string{"${NONE}", "${", "${A", "${}", "${A-b}", "${1}", "${NONE:-${NO}}"} {
-		if got, err := expand(in, env.lookup); err == nil {
+		if got, err := expand(in, env.lookup, noFile); err == nil {
 			t.Errorf("%q is accepted as %q", in, got)
 		}
 	}
 }
+
+func noFile(path string) (string, error) { return "", os.ErrNotExist }

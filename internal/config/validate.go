@@ -28,6 +28,8 @@ func (k *checker) server() {
 	s, a := &k.c.Server, &k.c.Admin
 	k.host("server.host", s.Host)
 	k.host("admin.host", a.Host)
+	k.listenerTLS("server.tls", &s.TLS)
+	k.listenerTLS("admin.tls", &a.TLS)
 	if s.Port == a.Port && s.Port != 0 && overlap(s.Host, a.Host) {
 		k.wrong("admin.port", "%d is server.port too; give another port, or 0 for a free one", a.Port)
 	}
@@ -50,6 +52,19 @@ func (k *checker) server() {
 		if origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil) {
 			k.wrong("server.cors.origins", "%q is not accepted; give origins such as https://app.example.com, or *", URL(origin).String())
 		}
+	}
+	for _, list := range []struct {
+		key, what string
+		words     []string
+	}{{"server.cors.methods", "methods such as POST", s.CORS.Methods}, {"server.cors.headers", "header names", s.CORS.Headers}} {
+		for _, word := range list.words {
+			if !fieldName.MatchString(word) || word == "*" { // which means itself where there are credentials
+				k.wrong(list.key, "%q is not accepted; give %s", word, list.what)
+			}
+		}
+	}
+	if s.CORS.Credentials && slices.Contains(s.CORS.Origins, "*") {
+		k.wrong("server.cors.credentials", "is true while server.cors.origins has *: any page could act as its visitor; list the origins one by one")
 	}
 }
 

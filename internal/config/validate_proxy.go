@@ -97,6 +97,10 @@ func (k *checker) endpoint(name string) {
 	for _, field := range slices.Sorted(maps.Keys(e.Headers)) {
 		k.field(path+".headers."+field, field, e.Headers[field].Reveal())
 	}
+	if k.isSet(path + ".forward_headers") {
+		k.patterns(path+".forward_headers", e.ForwardHeaders)
+	}
+	k.patterns(path+".strip_headers", e.StripHeaders)
 	for _, spelling := range e.HeaderNames {
 		if !fieldName.MatchString(spelling) {
 			k.wrong(path+".header_names", "%q is not accepted; give header names", spelling)
@@ -107,9 +111,20 @@ func (k *checker) endpoint(name string) {
 			k.wrong(path+".on."+status, "%q is not accepted; give a status from 200 to 599 or a class such as 5xx", status)
 		}
 	}
+	if q := k.c.Queue.MaxBytes; q < e.MaxRequestSize && k.isSet(path+".max_request_size") {
+		k.wrong(path+".max_request_size", "%v is more than queue.max_bytes, %v; give at most that", e.MaxRequestSize, q)
+	}
+	if e.MethodOverride != "" && (!fieldName.MatchString(e.MethodOverride) ||
+		slices.Contains([]string{"CONNECT", "HEAD", "OPTIONS", "TRACE"}, strings.ToUpper(e.MethodOverride))) {
+		k.wrong(path+".method_override", "%q is not accepted; give a method such as POST", e.MethodOverride)
+	}
+	k.maintenance(path+".maintenance", &e)
+	k.protocol(path, &e)
+	k.rules(path, &e)
 	k.keyField(path+".caller_header", e.CallerHeader)
 	k.keyField(path+".ordering.header", e.Ordering.Header)
 	k.credentials(path, &e)
+	k.oauth2(path+".oauth2", &e)
 	k.tls(path+".tls", &e)
 	k.breaker(path+".breaker", &e.Breaker)
 	if e.Burst > 1 && e.Rate.Count == 0 && k.isSet(path+".burst") {
@@ -156,6 +171,8 @@ func (k *checker) field(key, name, value string) {
 		k.wrong(key, "%q is not accepted; give the name of a header field", name)
 	case slices.ContainsFunc(framing, func(f string) bool { return strings.EqualFold(f, name) }):
 		k.wrong(key, "%s cannot be set: it belongs to the connection, not to the request; give another field", name)
+	case strings.EqualFold(name, "Via"):
+		k.wrong(key, "Via cannot be set: OpenHQM finds by it that a request goes in a circle; give another field")
 	case strings.EqualFold(name, "Host"):
 		k.wrong(key, "Host cannot be set here; use the endpoint's host")
 	case len(name) > len(own) && strings.EqualFold(name[:len(own)], own):
@@ -203,7 +220,7 @@ func (k *checker) credentials(path string, e *Endpoint) {
 		switch {
 		case given[key] == "" || slices.Contains(needs, key):
 		case e.AuthType == AuthNone && key != "auth_header_name":
-			k.wrong(path+"."+key, "is set without auth_type; give one of bearer, api_key, basic, custom")
+			k.wrong(path+"."+key, "is set without auth_type; give one of bearer, api_key, basic, custom, oauth2")
 		default:
 			k.note(k.c.sourceOf(path+"."+key), path+"."+key, "has no effect with %s", authName(e.AuthType))
 		}
@@ -229,8 +246,8 @@ func authName(authType string) string {
 // patterns accepts header names, and prefixes that end in "*".
 func (k *checker) patterns(key string, list []string) {
 	for _, p := range list {
-		if p != "*" && !fieldName.MatchString(strings.TrimSuffix(p, "*")) {
-			k.wrong(key, "%q is not accepted; give header names, prefixes such as X-*, or *", p)
+		if !fieldName.MatchString(p) { // an asterisk may stand in a name, too
+			k.wrong(key, "%q is not accepted; give header names, patterns such as X-*, or *", p)
 		}
 	}
 }

@@ -87,7 +87,7 @@ func (k *checker) routing() {
 }
 
 // ActiveRules returns the rules that count, and what else their routes say, in the same order.
-func (c *Config) ActiveRules() (rules []route.Rule, from []Rule) {
+func (c *Config) ActiveRules() (rules []route.Rule, from []RoutingRule) {
 	for i := range c.Routing.ConfigDict.Routes {
 		if r := &c.Routing.ConfigDict.Routes[i]; r.Enabled {
 			rules, from = append(rules, compiledRule(r)), append(from, *r)
@@ -96,7 +96,7 @@ func (c *Config) ActiveRules() (rules []route.Rule, from []Rule) {
 	return rules, from
 }
 
-func compiledRule(r *Rule) route.Rule {
+func compiledRule(r *RoutingRule) route.Rule {
 	return route.Rule{Name: r.Name, Field: r.MatchField, Value: r.MatchValue, HasValue: r.MatchValue != "", Pattern: r.MatchPattern,
 		Default: r.IsDefault, Priority: r.Priority, TransformType: r.TransformType, Transform: r.Transform,
 		Headers: r.HeaderMappings, Query: r.QueryParams}

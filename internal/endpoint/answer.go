@@ -3,7 +3,6 @@ package endpoint
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -16,9 +15,9 @@ import (
 // receive reads an answer to its end. An error comes with what arrived before it, if it can be kept. A body over the
 // limit is no error, and neither is one that the store has no room for: the result is flagged (R20), and note says why. The
 // endpoint has answered, whatever became of the answer here, so the call must not count as one whose outcome is unknown.
-func (e *Endpoint) receive(ctx context.Context, d *queue.Delivery, answer *http.Response, k *call) (result *queue.Result, note, err error) {
+func (e *Endpoint) receive(ctx context.Context, d *queue.Delivery, answer *http.Response, k *call) (result *queue.Result, seen *source, note, err error) {
 	if answer.StatusCode < 200 {
-		return nil, nil, &fault{class: queue.Unanswered, status: http.StatusBadGateway, text: "the endpoint switched protocols, or its status is none"}
+		return nil, nil, nil, &fault{class: queue.Unanswered, status: http.StatusBadGateway, text: "the endpoint switched protocols, or its status is none"}
 	}
 	announced := contentLength(answer.Header)
 	result = &queue.Result{Status: answer.StatusCode, Proto: answer.Proto, Header: answer.Header, Length: -1}
@@ -26,7 +25,7 @@ func (e *Endpoint) receive(ctx context.Context, d *queue.Delivery, answer *http.
 	cleanAnswer(result.Header, drop)
 	delete(result.Header, "Content-Length")
 
-	source := &source{Reader: answer.Body}
+	source := &source{Reader: answer.Body, watched: e.rules.ReadsBody()}
 	// The store's side outlives the call, so that what arrived of an answer that is cut can be kept.
 	body, err := queue.ReceiveBodyPrefix(context.WithoutCancel(ctx), d.Bodies, source, answer.ContentLength, e.config.MaxResponseSize)
 	result.Body, result.ReceivedAt = body, time.Now()
@@ -50,21 +49,7 @@ func (e *Endpoint) receive(ctx context.Context, d *queue.Delivery, answer *http.
 		cleanAnswer(answer.Trailer, drop)
 		result.Trailer = keptTrailer(answer.Trailer)
 	}
-	return result, note, err
-}
-
-// source remembers the error of reading an answer, to tell it from one of storing it.
-type source struct {
-	io.Reader
-	err error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.Reader.Read(p)
-	if err != nil && err != io.EOF {
-		s.err = err
-	}
-	return n, err
+	return result, source, note, err
 }
 
 // keptTrailer drops announced fields that did not come.

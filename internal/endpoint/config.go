@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openhqm/openhqm/internal/rule"
 	"github.com/openhqm/openhqm/queue"
 	"golang.org/x/net/http/httpguts"
 )
@@ -38,6 +39,8 @@ type Config struct {
 	// else the endpoint's own.
 	Host string
 
+	Protocol Protocol
+
 	Timeout          time.Duration // one attempt, the answer's body included; for Pass until the answer's head
 	ConnectTimeout   time.Duration // DNS, connect and TLS
 	FirstByteTimeout time.Duration // from the request's last byte to the answer's head; 0: Timeout
@@ -47,8 +50,9 @@ type Config struct {
 	Headers map[string]string
 	// HeaderNames are exact spellings on the wire, such as SOAPAction.
 	HeaderNames []string
-	// ForwardHeaders and StripHeaders choose among the client's fields by name, prefix (X-*) or * for all, whatever the
-	// case. Nil forwards all; what is stripped is never forwarded.
+	// ForwardHeaders and StripHeaders choose among the client's fields by name or pattern (X-*, *-Token, * for all), whatever
+	// the case. Nil forwards all; what is stripped is never forwarded. Via always is; Forwarded and X-Forwarded-For, -Host,
+	// -Proto and -Port are unless they are stripped.
 	ForwardHeaders []string
 	StripHeaders   []string
 
@@ -63,6 +67,8 @@ type Config struct {
 
 	MaxResponseSize int64 // bytes of an answer's body that are kept
 
+	Rules rule.Config // what answers mean besides their status
+
 	Concurrency int     // calls at once; also how many idle connections are kept. 0: not limited
 	Rate        float64 // calls per second; 0: not limited
 	Burst       int
@@ -74,7 +80,8 @@ type Auth struct {
 	Username string // AuthBasic
 	// Secret returns the token or password. It is asked for each request, so that a secret can change.
 	Secret func() string
-	Header string // AuthAPIKey, AuthCustom: the field that bears the token; for AuthAPIKey X-API-Key if empty
+	OAuth2 *OAuth2 // AuthOAuth2
+	Header string  // AuthAPIKey, AuthCustom: the field that bears the token; for AuthAPIKey X-API-Key if empty
 }
 
 // AuthScheme is a closed set.
@@ -87,6 +94,7 @@ const (
 	AuthBasic  AuthScheme = "basic"   // Authorization: Basic (RFC 7617)
 	AuthAPIKey AuthScheme = "api_key" // the token in a field
 	AuthCustom AuthScheme = "custom"  // the token as it is in a field that must be named
+	AuthOAuth2 AuthScheme = "oauth2"  // a bearer token that is fetched and renewed
 )
 
 // Values of Config.Host with a meaning.
@@ -98,7 +106,8 @@ const (
 
 // Options are what the caller injects. The zero value is usable.
 type Options struct {
-	// Pseudonym names this process in Via (RFC 9110 7.6.3) and finds loops, so it should be unique. Default: openhqm.
+	// Pseudonym names this process in Via (RFC 9110 7.6.3) and finds circles, so it should be unique, and begin
+	// with Family. Default: Family.
 	Pseudonym string
 	// Roots are the authorities that an https endpoint's certificate must come from, unless TLS names others. nil: the
 	// system's.
@@ -106,6 +115,9 @@ type Options struct {
 	// FilesRead is told when the files of an endpoint's TLS have changed: nil once they are used, else why they cannot be,
 	// while those before stay. It must not block. May be nil.
 	FilesRead func(endpoint string, err error)
+	// TokenFetched is told when fetching the tokens of an endpoint begins to fail, and with nil when it succeeds again. It
+	// must not block. May be nil.
+	TokenFetched func(endpoint string, err error)
 	// WriteError answers a passed-through request for which the endpoint gave no answer. Default: plain text.
 	WriteError func(w http.ResponseWriter, r *http.Request, f Failure)
 	// Passed is told what came of each passed-through request: when the head of its answer is there, or when there will be
@@ -177,15 +189,19 @@ func (c *Config) validate() (*url.URL, error) {
 			return nil, fmt.Errorf("endpoint %q: header name %q cannot be sent", c.Name, name)
 		}
 	}
+	if err := c.Protocol.validate(u.Scheme); err != nil {
+		return nil, fmt.Errorf("endpoint %q: %w", c.Name, err)
+	}
 	if err := c.TLS.validate(c.Name, u.Scheme); err != nil {
 		return nil, err
 	}
 	return u, c.Auth.validate(c.Name)
 }
 
-// configurable reports whether a field may be set by the configuration: neither the connection nor OpenHQM makes it.
+// configurable reports whether a field may be set by the configuration: neither the connection nor OpenHQM makes it, and no
+// circle is found by it.
 func configurable(canonical string) bool {
-	return !hopByHop[canonical] && !framing[canonical] && !ours(canonical)
+	return !hopByHop[canonical] && !framing[canonical] && !ours(canonical) && canonical != "Via"
 }
 
 func (a *Auth) validate(endpoint string) error {
@@ -193,6 +209,8 @@ func (a *Auth) validate(endpoint string) error {
 	case AuthNone:
 		return nil
 	case AuthBearer:
+	case AuthOAuth2:
+		return a.OAuth2.validate(endpoint)
 	case AuthBasic:
 		if a.Username == "" || strings.Contains(a.Username, ":") {
 			return fmt.Errorf("endpoint %q: basic authentication needs a username without a colon", endpoint)

@@ -20,11 +20,13 @@ type call struct {
 	line   string // the request line to put in place of the transport's; "" leaves it
 	prefix string // the transport's request line, where line is set
 
-	injected bool // it bears credentials of our own
+	injected bool   // it bears credentials of our own
+	token    *token // the one that it bears, if it was fetched
 
 	mu      sync.Mutex
 	owner   *conn     // the connection that took, or is taking, bytes
-	wrote   bool      // it took one
+	wrote   bool      // it took one; in HTTP/2, the head of a stream is on its way
+	given   bool      // HTTP/2: a connection was given to it
 	heard   bool      // it gave one back
 	sealed  bool      // no byte may be written any more by a connection that has written none
 	firstAt time.Time // when writing began
@@ -73,7 +75,7 @@ func (k *call) seal() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.sealed = true
-	return k.owner != nil
+	return k.owner != nil || k.given
 }
 
 // began returns when the first byte was written; zero if none was.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"time"
 )
 
 // newTransport returns a transport whose connections are secured by what the files say now.
@@ -13,7 +14,7 @@ func (e *Endpoint) newTransport(now *trust) *http.Transport {
 	if pool == 0 {
 		pool = DefaultPool
 	}
-	return &http.Transport{
+	t := &http.Transport{
 		Proxy:       nil, // never from the environment: only configured targets (promise 8)
 		DialContext: e.dial,
 		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -27,6 +28,8 @@ func (e *Endpoint) newTransport(now *trust) *http.Transport {
 		MaxResponseHeaderBytes: MaxResponseHeader,
 		ReadBufferSize:         readBuffer,
 	}
+	e.speak(t, now)
+	return t
 }
 
 // connections returns the transport to send by. Another one takes its place when the files have changed, so that no
@@ -38,11 +41,21 @@ func (e *Endpoint) connections() *http.Transport {
 	return e.transport.Load()
 }
 
-// dial connects. Everything that fails here is provably not sent.
+// dialer connects. Everything that fails here is provably not sent.
+type dialer struct{ net.Dialer }
+
+// dialWithin returns a function that connects within a time.
+func (d *dialer) dialWithin(limit time.Duration) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		return d.DialContext(ctx, network, address)
+	}
+}
+
+// dial connects.
 func (e *Endpoint) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.config.ConnectTimeout)
-	defer cancel()
-	raw, err := e.dialer.DialContext(ctx, network, address)
+	raw, err := e.dialer.dialWithin(e.config.ConnectTimeout)(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
@@ -52,23 +65,35 @@ func (e *Endpoint) dial(ctx context.Context, network, address string) (net.Conn,
 
 // dialTLS connects and shakes hands, within one connect timeout.
 func (e *Endpoint) dialTLS(ctx context.Context, network, address string, now *trust) (net.Conn, error) {
+	secure, shaken, err := e.secure(ctx, network, address, now)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: secure, sent: shaken.sent, secure: shaken, reader: newReader()}, nil
+}
+
+// secure connects and shakes hands, within one connect timeout.
+func (e *Endpoint) secure(ctx context.Context, network, address string, now *trust) (*tls.Conn, *handshake, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.config.ConnectTimeout)
 	defer cancel()
 	raw, err := e.dialer.DialContext(ctx, network, address)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		host = address
 	}
-	sent := &counter{Conn: raw}
-	shaken := &handshake{shown: now.certificate != nil, ended: make(chan struct{})}
-	secure := tls.Client(sent, e.config.TLS.client(host, now, &shaken.asked))
+	shaken := &handshake{shown: now.certificate != nil, ended: make(chan struct{}), sent: &counter{Conn: raw}}
+	c := e.config.TLS.client(host, now, &shaken.asked)
+	if e.config.Protocol.multiplexed() {
+		c.NextProtos = []string{string(HTTP2)}
+	}
+	secure := tls.Client(shaken.sent, c)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		raw.Close()
-		return nil, shaken.failed(err)
+		return nil, nil, shaken.failed(err)
 	}
 	shaken.version = secure.ConnectionState().Version
-	return &conn{Conn: secure, sent: sent, secure: shaken, reader: newReader()}, nil
+	return secure, shaken, nil
 }

@@ -7,7 +7,8 @@
 // # Guarantees
 //
 //  1. One arrival at most: no byte of a request reaches a second connection, whatever the transport below does (R6).
-//     TestOneAttemptArrivesOnce, TestGateKnowsWhetherAByteWasSent.
+//     TestOneAttemptArrivesOnce, TestGateKnowsWhetherAByteWasSent. In HTTP/2: no second stream is begun.
+//     TestOneAttemptIsOneStream.
 //  2. [queue.NotSent] is certain: when it is reported, no byte of the request was handed to a connection and none will be
 //     (R5), or the endpoint ended the handshake of TLS instead of reading it. TestWhatWasNotSentIsNotSent,
 //     TestFailedHandshakesAreNotSentAndExplained, TestCauseDecidesHowACallEnded.
@@ -31,8 +32,11 @@
 //	a reused connection turns out closed before a byte was written                   not_sent
 //	a used connection holds bytes that nobody asked for                              not_sent
 //	configured credentials are missing or cannot be a field value                    not_sent
+//	no access token can be fetched                                                   not_sent
 //	the stored body cannot be opened because the store is away                       not_sent
 //	the attempt ends before a byte was written: timeout, cancelled, lease lost       not_sent
+//	HTTP/2: the stream of a request with a body is refused, or above a GOAWAY's last  not_sent
+//	HTTP/2: any other call that was given a connection and has no answer             unanswered
 //	the process drains before a byte was written                                     not_begun
 //	a complete answer, of any status, redirects included                             answered
 //	a complete answer whose body is over the limit                                   answered, truncated

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	planted "github.com/openhqm/openhqm/internal/fault"
+	"github.com/openhqm/openhqm/internal/rule"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -27,14 +28,17 @@ type Endpoint struct {
 
 	forward, strip        names
 	static                map[string]string // canonical name -> value
+	guarded               map[string]bool   // folded names of client's fields that are replaced
 	spelling              map[string]string // canonical name -> exact spelling, where they differ
 	authField             string            // canonical name of the field that bears the credentials; "" for none
+	tokens                *tokens           // of AuthOAuth2
 	replacesAuthorization bool
 
-	dialer    net.Dialer
+	dialer    dialer
 	files     *files
 	transport atomic.Pointer[http.Transport]
 	proxy     *httputil.ReverseProxy
+	rules     *rule.Set
 }
 
 // New returns an endpoint. It reads the files of TLS, and opens no connection. The error says what is wrong with the
@@ -48,18 +52,20 @@ func New(c Config, o Options) (*Endpoint, error) {
 	e := &Endpoint{
 		config:     c,
 		base:       newBase(u),
-		pseudonym:  orElse(o.Pseudonym, "openhqm"),
+		pseudonym:  orElse(o.Pseudonym, Family),
 		writeError: o.WriteError,
 		passed:     o.Passed,
 		forward:    newNames(c.ForwardHeaders),
-		strip:      newNames(c.StripHeaders),
+		strip:      newNames(foldedPatterns(c.StripHeaders)),
 		static:     make(map[string]string, len(c.Headers)),
+		guarded:    make(map[string]bool, len(c.Headers)+2),
 		spelling:   make(map[string]string, len(c.HeaderNames)),
-		dialer:     net.Dialer{KeepAlive: 15 * time.Second},
+		dialer:     dialer{net.Dialer{KeepAlive: 15 * time.Second}},
 	}
 	e.forward.all = e.forward.all || c.ForwardHeaders == nil
 	for name, value := range c.Headers {
-		e.static[http.CanonicalHeaderKey(name)] = value
+		canonical := http.CanonicalHeaderKey(name)
+		e.static[canonical], e.guarded[folded(canonical)] = value, true
 	}
 	for _, name := range c.HeaderNames {
 		if canonical := http.CanonicalHeaderKey(name); canonical != name {
@@ -68,12 +74,18 @@ func New(c Config, o Options) (*Endpoint, error) {
 	}
 	switch c.Auth.Scheme {
 	case AuthNone:
-	case AuthBearer, AuthBasic:
+	case AuthBearer, AuthBasic, AuthOAuth2:
 		e.authField = "Authorization"
 	default:
 		e.authField = http.CanonicalHeaderKey(c.Auth.Header)
 	}
 	e.replacesAuthorization = c.ReplaceAuthorization || e.authField != "" && !c.ForwardAuthorization
+	if e.replacesAuthorization {
+		e.guarded["Authorization"] = true
+	}
+	if e.authField != "" && e.authField != "Authorization" {
+		e.guarded[folded(e.authField)] = true
+	}
 	if e.passed == nil {
 		e.passed = func(context.Context, string, queue.Passed) {}
 	}
@@ -85,6 +97,20 @@ func New(c Config, o Options) (*Endpoint, error) {
 		read = func(err error) { o.FilesRead(c.Name, err) }
 	}
 	if e.files, err = c.TLS.files(o.Roots, read); err != nil {
+		return nil, fmt.Errorf("endpoint %q: %w", c.Name, err)
+	}
+	if c.Auth.Scheme == AuthOAuth2 {
+		f, err := newFetcher(c.Auth.OAuth2, read)
+		if err != nil {
+			return nil, fmt.Errorf("endpoint %q: %w", c.Name, err)
+		}
+		e.tokens = &tokens{fetch: f.fetch, told: func(err error) {
+			if o.TokenFetched != nil {
+				o.TokenFetched(c.Name, err)
+			}
+		}}
+	}
+	if e.rules, err = rule.New(c.Rules); err != nil {
 		return nil, fmt.Errorf("endpoint %q: %w", c.Name, err)
 	}
 	e.transport.Store(e.newTransport(e.files.now))
@@ -101,8 +127,8 @@ func (e *Endpoint) Close() { e.transport.Load().CloseIdleConnections() }
 // Handle makes one attempt to send the delivery's request and reports what came of it; see the package's table.
 //
 // What it changes of the request: fields of the connection (RFC 9110 7.6.1), framing, Expect, Host by configuration;
-// consumed preferences and the client's OpenHQM-* are dropped; Via, Forwarded and X-Forwarded-For, -Proto and -Host are
-// continued; OpenHQM-Correlation-Id, OpenHQM-Delivery and, on the last, OpenHQM-Last-Attempt are added; the configuration
+// consumed preferences and the client's OpenHQM-* are dropped; Via, Forwarded and X-Forwarded-For, -Proto, -Host and -Port
+// are continued; OpenHQM-Correlation-Id, OpenHQM-Delivery and, on the last, OpenHQM-Last-Attempt are added; the configuration
 // adds, replaces and strips. A TRACE, which comes back to the client, bears neither configured fields nor credentials. A
 // body is sent with its length; trailers, if the request had any, make it chunked.
 //
@@ -136,13 +162,18 @@ func (e *Endpoint) attempt(ctx context.Context, d *queue.Delivery) queue.Outcome
 	}
 	defer answer.Body.Close()
 	planted.Point(planted.CallAnswered)
-	result, note, err := e.receive(attempt, d, answer, k)
+	result, seen, note, err := e.receive(attempt, d, answer, k)
 	planted.Point(planted.CallReceived)
 	if err != nil {
 		return outcome(faultOf(attempt, err, true), result)
 	}
-	return queue.Outcome{Class: queue.Answered, Result: result, Err: note, RetryAfter: retryAfter(answer.Header, time.Now()),
+	o := queue.Outcome{Class: queue.Answered, Result: result, Err: note, RetryAfter: retryAfter(answer.Header, time.Now()),
 		LimitReset: limitReset(answer.Header), Injected: k.injected}
+	e.judge(ctx, &o, answer, seen)
+	if k.token != nil && e.tokens.answered(k.token, answer.StatusCode, refusedAt(d.Record)) {
+		o.Verdict = queue.VerdictAgain
+	}
+	return o
 }
 
 func outcome(f *fault, result *queue.Result) queue.Outcome {
@@ -156,11 +187,11 @@ func (e *Endpoint) request(ctx context.Context, d *queue.Delivery, k *call) (*ht
 		return nil, &fault{class: queue.Rejected, status: http.StatusBadGateway, text: "the request has a method or target that cannot be sent"}
 	}
 	in := &arrival{method: r.Method, host: r.Host, scheme: r.Scheme, proto: r.Proto, remote: r.Remote, header: r.Header, queued: true}
-	request, err := e.head(in)
+	request, err := e.head(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	k.injected = in.injected
+	k.injected, k.token = in.injected, in.token
 	request.Method = r.Method
 	e.aim(request, r.Target, k)
 	addDelivery(request.Header, d)
@@ -171,10 +202,13 @@ func (e *Endpoint) request(ctx context.Context, d *queue.Delivery, k *call) (*ht
 }
 
 // head returns a request with its fields and Host.
-func (e *Endpoint) head(in *arrival) (*http.Request, error) {
-	h, err := e.outgoing(in)
+func (e *Endpoint) head(ctx context.Context, in *arrival) (*http.Request, error) {
+	h, err := e.outgoing(ctx, in)
 	if err != nil {
 		return nil, err
+	}
+	if e.config.Protocol.multiplexed() {
+		delete(h, "Connection") // RFC 9113 8.2.2
 	}
 	host, err := e.host(in.host)
 	if err != nil {
@@ -185,6 +219,10 @@ func (e *Endpoint) head(in *arrival) (*http.Request, error) {
 
 // aim sets the request's URL so that the joined target is sent byte for byte.
 func (e *Endpoint) aim(r *http.Request, target string, k *call) {
+	if e.config.Protocol.multiplexed() {
+		r.URL = e.base.streamURL(r.Host, e.base.join(target))
+		return
+	}
 	r.URL, k.line = e.base.url(r.Method, e.base.join(target))
 	if k.line != "" {
 		k.prefix = r.Method + " " + placeholder + " HTTP/1.1\r\n"
@@ -238,6 +276,9 @@ func addDelivery(h http.Header, d *queue.Delivery) {
 // roundTrip sends a request at most once, whatever the transport thinks of repeating it.
 func (e *Endpoint) roundTrip(ctx context.Context, r *http.Request, k *call) (*http.Response, error) {
 	r.GetBody = nil
+	if e.config.Protocol.multiplexed() {
+		return e.roundTripStream(ctx, r, k)
+	}
 	var on atomic.Pointer[conn]
 	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		if c, ok := info.Conn.(*conn); ok {

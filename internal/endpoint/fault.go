@@ -121,6 +121,8 @@ func describe(err, cause error, sent bool) (int, string) {
 		return http.StatusBadGateway, "the endpoint closed the connection"
 	case errors.As(err, &op):
 		return http.StatusBadGateway, op.Op + ": " + op.Err.Error()
+	case brokeStream(err):
+		return http.StatusBadGateway, "the endpoint broke off the stream"
 	case !sent:
 		return http.StatusBadGateway, "the connection was closed before the request was written"
 	}

@@ -17,6 +17,7 @@ type handshake struct {
 	asked   bool   // the endpoint wants a certificate of ours
 	shown   bool   // we have one
 	version uint16 // of a handshake that is complete on our side
+	sent    *counter
 
 	ended   chan struct{} // closed when reading has failed
 	once    sync.Once
@@ -99,6 +100,7 @@ var (
 	alertBadCertificate   = alertText(42)
 	alertProtocolVersion  = alertText(70)
 	alertUnknownName      = alertText(112)
+	alertNoProtocol       = alertText(120)
 )
 
 func alertText(code uint8) string { return tls.AlertError(code).Error() }
@@ -120,6 +122,8 @@ func (h *handshake) remedy(err error) string {
 	var plain tls.RecordHeaderError
 	alert, _ := alertOf(err)
 	switch {
+	case alert == alertNoProtocol:
+		return "it does not speak HTTP/2: remove the endpoint's protocol"
 	case errors.As(err, &authority):
 		return "if that authority is to be trusted, name its certificate in the endpoint's tls.ca_file"
 	case errors.As(err, &name):

@@ -1,9 +1,9 @@
 package endpoint
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,22 +18,20 @@ type arrival struct {
 	method, host, scheme, proto, remote string
 	header                              http.Header
 	queued                              bool // what its preferences ask of OpenHQM has been done
+	shown                               bool // it is made to be looked at: no token is fetched for it
 
-	injected bool // set by outgoing: it bears credentials of our own
+	injected bool   // set by outgoing: it bears credentials of our own
+	token    *token // set by outgoing: the one that it bears, if it was fetched
 }
 
-// maxPasses is how often a request may pass through one process before it is taken for a loop. More than once, because a
-// path through an application and back to another endpoint is no loop.
-const maxPasses = 3
-
 // outgoing returns the fields to send. The order of the rules matters: what Connection nominates goes first, so that a
-// client cannot remove a field that is added here.
-func (e *Endpoint) outgoing(in *arrival) (http.Header, error) {
+// client cannot remove a field that is added here. It waits, until ctx ends, where a token has to be fetched.
+func (e *Endpoint) outgoing(ctx context.Context, in *arrival) (http.Header, error) {
 	h := make(http.Header, len(in.header)+len(e.static)+8)
 	drop := nominated(in.header)
 	for name, values := range in.header {
 		canonical := http.CanonicalHeaderKey(name)
-		if hopByHop[canonical] && !planted.Planted(planted.HopByHopForwarded) || framing[canonical] || ours(canonical) || drop[canonical] || !e.forwards(canonical) {
+		if hopByHop[canonical] && !planted.Planted(planted.HopByHopForwarded) || framing[canonical] || ours(canonical) || drop[canonical] || !e.sends(canonical) {
 			continue
 		}
 		if canonical == "Prefer" && in.queued {
@@ -50,17 +48,15 @@ func (e *Endpoint) outgoing(in *arrival) (http.Header, error) {
 			h[canonical] = append(h[canonical], values...)
 		}
 	}
-	if passes(in.header["Via"], e.pseudonym) >= maxPasses {
-		return nil, &fault{class: queue.Rejected, status: http.StatusLoopDetected,
-			text: fmt.Sprintf("the request has been through this process %d times: it goes in a circle", maxPasses)}
+	if why := Circular(in.header["Via"], e.pseudonym); why != "" {
+		return nil, &fault{class: queue.Rejected, status: http.StatusLoopDetected, text: why}
 	}
 	e.addForwarded(h, in)
 	if !echoed(in.method) {
 		for name, value := range e.static {
 			h[name] = []string{value}
 		}
-		var err error
-		if in.injected, err = e.authenticate(h); err != nil {
+		if err := e.authenticate(ctx, h, in); err != nil {
 			return nil, err
 		}
 	}
@@ -84,18 +80,26 @@ func (e *Endpoint) outgoing(in *arrival) (http.Header, error) {
 // (RFC 9110 9.3.8). Some servers do not heed the case.
 func echoed(method string) bool { return strings.EqualFold(method, http.MethodTrace) }
 
-// forwards reports whether the configuration lets a client's field pass.
+// sends reports whether a client's field is sent on: the configuration lets it pass, or it is of those that each hop
+// continues. Nothing takes Via away, without which a circle would not be found.
+func (e *Endpoint) sends(canonical string) bool {
+	switch {
+	case canonical == "Via":
+		return true
+	case chained(canonical):
+		return !e.guarded[canonical] && !e.strip.has(canonical)
+	}
+	return e.forwards(canonical)
+}
+
+// forwards reports whether the configuration lets a client's field pass. A field that an application may take for one which
+// is stripped, injected, or only ever set by a proxy goes the way of that one.
 func (e *Endpoint) forwards(canonical string) bool {
-	if e.strip.has(canonical) || !e.forward.has(canonical) {
+	name := folded(canonical)
+	if e.guarded[name] || e.strip.has(name) || !e.forward.has(canonical) {
 		return false
 	}
-	if _, replaced := e.static[canonical]; replaced {
-		return false
-	}
-	if canonical == "Authorization" {
-		return !e.replacesAuthorization
-	}
-	return canonical != e.authField
+	return name == canonical || !chained(name) && name != "Via" && !hopByHop[name] && !framing[name] && !ours(name)
 }
 
 // valid checks again what was checked at the door, because whoever can write to the store could inject.
@@ -111,95 +115,26 @@ func valid(name string, values []string) error {
 	return nil
 }
 
-// addForwarded appends this hop: Via (RFC 9110 7.6.3), Forwarded (RFC 7239 4) and the fields that preceded it. What
-// earlier proxies said stays in front; for protocol and host the first one knows best.
-func (e *Endpoint) addForwarded(h http.Header, in *arrival) {
-	appendList(h, "Via", protocolVersion(in.proto)+" "+e.pseudonym)
-	var element []string
-	if ip := remoteIP(in.remote); ip != "" {
-		appendList(h, "X-Forwarded-For", ip)
-		if strings.Contains(ip, ":") {
-			ip = `"[` + ip + `]"`
-		}
-		element = append(element, "for="+ip)
-	}
-	if in.host != "" && httpguts.ValidHostHeader(in.host) {
-		setDefault(h, "X-Forwarded-Host", in.host)
-		host := in.host
-		if !httpguts.ValidHeaderFieldName(host) { // not a token: it has a port
-			host = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(host) + `"`
-		}
-		element = append(element, "host="+host)
-	}
-	if in.scheme == "http" || in.scheme == "https" {
-		setDefault(h, "X-Forwarded-Proto", in.scheme)
-		element = append(element, "proto="+in.scheme)
-	}
-	if len(element) > 0 {
-		appendList(h, "Forwarded", strings.Join(element, ";"))
-	}
-}
-
-// appendList adds to a list field in one line: applications often read the first line only.
-func appendList(h http.Header, name, element string) {
-	if prior := h[name]; len(prior) > 0 {
-		element = strings.Join(prior, ", ") + ", " + element
-	}
-	h[name] = []string{element}
-}
-
-func setDefault(h http.Header, name, value string) {
-	if len(h[name]) == 0 {
-		h[name] = []string{value}
-	}
-}
-
-func protocolVersion(proto string) string {
-	switch proto {
-	case "", "HTTP/1.1":
-		return "1.1"
-	case "HTTP/2.0":
-		return "2"
-	case "HTTP/3.0":
-		return "3"
-	}
-	if v := strings.TrimPrefix(proto, "HTTP/"); httpguts.ValidHeaderFieldName(v) {
-		return v
-	}
-	return "1.1"
-}
-
-func remoteIP(remote string) string {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		host = remote
-	}
-	host, _, _ = strings.Cut(host, "%") // the zone means nothing elsewhere
-	if net.ParseIP(host) == nil {
-		return ""
-	}
-	return host
-}
-
-// passes counts how often Via names the pseudonym.
-func passes(via []string, pseudonym string) int {
-	n := 0
-	for _, line := range via {
-		for _, element := range splitList(line, ',') {
-			if words := strings.Fields(element); len(words) >= 2 && words[1] == pseudonym {
-				n++
-			}
-		}
-	}
-	return n
-}
-
-// authenticate sets the configured credentials, after everything of the client's that bears their name is gone, and reports
+// authenticate sets the configured credentials, after everything of the client's that bears their name is gone, and notes
 // whether it did.
-func (e *Endpoint) authenticate(h http.Header) (bool, error) {
+func (e *Endpoint) authenticate(ctx context.Context, h http.Header, in *arrival) error {
 	a := &e.config.Auth
 	if a.Scheme == AuthNone || e.authField == "Authorization" && !e.replacesAuthorization && len(h["Authorization"]) > 0 {
-		return false, nil
+		return nil
+	}
+	if a.Scheme == AuthOAuth2 && in.shown {
+		h["Authorization"] = []string{"Bearer TOKEN"}
+		in.injected = true
+		return nil
+	}
+	if a.Scheme == AuthOAuth2 {
+		t, err := e.tokens.get(ctx)
+		if err != nil {
+			return err
+		}
+		h["Authorization"] = []string{"Bearer " + t.value}
+		in.injected, in.token = true, t
+		return nil
 	}
 	secret := a.Secret()
 	value := secret
@@ -210,11 +145,12 @@ func (e *Endpoint) authenticate(h http.Header) (bool, error) {
 		value = "Basic " + base64.StdEncoding.EncodeToString([]byte(a.Username+":"+secret))
 	}
 	if secret == "" || !httpguts.ValidHeaderFieldValue(value) {
-		return false, &fault{class: queue.NotSent, status: http.StatusBadGateway,
+		return &fault{class: queue.NotSent, status: http.StatusBadGateway,
 			text: "the configured credentials are empty or cannot be the value of a field; correct the secret"}
 	}
 	h[e.authField] = []string{value}
-	return true, nil
+	in.injected = true
+	return nil
 }
 
 // suppressUserAgent keeps the transport from adding a field of its own, or from reducing the client's to one value.
@@ -252,9 +188,9 @@ func (e *Endpoint) trailer(r *queue.Request) (http.Header, error) {
 	return t, nil
 }
 
-// forwardsTrailer reports whether a client's trailer field passes. drop is what the client's Connection nominates.
+// forwardsTrailer reports whether a client's trailer field passes; those that speak of the way do not. drop is what the client's Connection nominates.
 func (e *Endpoint) forwardsTrailer(canonical string, drop map[string]bool) bool {
-	return !hopByHop[canonical] && !framing[canonical] && !ours(canonical) && !drop[canonical] && e.forwards(canonical) &&
+	return !hopByHop[canonical] && !framing[canonical] && !ours(canonical) && !drop[canonical] && !chained(canonical) && canonical != "Via" && e.forwards(canonical) &&
 		httpguts.ValidTrailerHeader(canonical)
 }
 

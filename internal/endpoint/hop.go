@@ -50,41 +50,6 @@ func cleanAnswer(h http.Header, drop map[string]bool) {
 	}
 }
 
-// names is a set of field names, given as names, prefixes (X-*) or * for all.
-type names struct {
-	all      bool
-	exact    map[string]bool
-	prefixes []string
-}
-
-func newNames(patterns []string) names {
-	n := names{exact: make(map[string]bool, len(patterns))}
-	for _, p := range patterns {
-		prefix, wild := strings.CutSuffix(p, "*")
-		switch {
-		case wild && prefix == "":
-			n.all = true
-		case wild:
-			n.prefixes = append(n.prefixes, strings.ToLower(prefix))
-		default:
-			n.exact[http.CanonicalHeaderKey(p)] = true
-		}
-	}
-	return n
-}
-
-func (n *names) has(canonical string) bool {
-	if n.all || n.exact[canonical] {
-		return true
-	}
-	for _, p := range n.prefixes {
-		if len(canonical) >= len(p) && strings.EqualFold(canonical[:len(p)], p) {
-			return true
-		}
-	}
-	return false
-}
-
 // keptPreferences removes the preferences that were meant for OpenHQM and keeps the others as they are (RFC 7240 2). A wait
 // is meant for it if the first one is well-formed: one that could not be obeyed was not.
 func keptPreferences(lines []string) []string {

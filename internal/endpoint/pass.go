@@ -22,7 +22,7 @@ import (
 // both ways. Bodies have no limit. The request ends with its client. Until the answer's head nothing may stand still for
 // longer than FirstByteTimeout, neither of the bodies' sides; afterwards there is no limit, since a stream may last.
 //
-// The caller has reserved a slot at the endpoint's gate.
+// The caller has reserved a slot at the endpoint's gate, and dropped the forwarding fields of a peer who is not trusted.
 func (e *Endpoint) Pass(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
@@ -98,18 +98,17 @@ func (e *Endpoint) newProxy() *httputil.ReverseProxy {
 func (e *Endpoint) rewrite(p *httputil.ProxyRequest) {
 	state := passingOf(p.In)
 	upgrade := p.Out.Header["Upgrade"]
-	scheme := "http"
-	if p.In.TLS != nil {
-		scheme = "https"
-	}
-	in := &arrival{method: p.In.Method, host: p.In.Host, scheme: scheme, proto: p.In.Proto, remote: p.In.RemoteAddr, header: p.In.Header}
-	h, err := e.outgoing(in)
+	in := &arrival{method: p.In.Method, host: p.In.Host, scheme: clientScheme(p.In), proto: p.In.Proto, remote: p.In.RemoteAddr, header: p.In.Header}
+	h, err := e.outgoing(p.In.Context(), in)
 	if err != nil {
 		state.refused = err
 		return
 	}
-	state.injected = in.injected
-	if len(upgrade) == 1 && passesUpgrade(upgrade[0]) {
+	state.injected, state.token = in.injected, in.token
+	switch {
+	case e.config.Protocol.multiplexed():
+		delete(h, "Connection") // RFC 9113 8.2.2; nothing is upgraded in HTTP/2
+	case len(upgrade) == 1 && passesUpgrade(upgrade[0]):
 		h["Connection"], h["Upgrade"] = []string{"Upgrade"}, upgrade
 	}
 	p.Out.Header = h
@@ -148,7 +147,11 @@ func (p passer) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	state.body.stall.lift()
+	if t := state.token; t != nil && p.e.tokens.answered(t, answer.StatusCode, time.Time{}) {
+		state.injected = false // the token's end, and no fault of the configuration
+	}
 	p.e.passed(r.Context(), p.e.config.Name, queue.Passed{Class: queue.Answered, Status: answer.StatusCode, StartedAt: state.began,
+		Verdict:    p.e.rules.JudgeHead(answer.StatusCode, answer.Header).Verdict,
 		RetryAfter: retryAfter(answer.Header, time.Now()), LimitReset: limitReset(answer.Header), Injected: state.injected})
 	clean(answer)
 	return answer, nil

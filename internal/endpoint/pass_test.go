@@ -249,13 +249,13 @@ func TestPassEndsWithItsClient(t *testing.T) {
 
 func TestProbe(t *testing.T) {
 	r := start(t, recorder.Always(recorder.Answer(404, "")))
-	if p := open(t, r.URL()+"/base", nil).Test(t.Context()); p.Class != queue.Answered || p.Status != 404 || p.Detail != "" {
+	if p := open(t, r.URL()+"/base", nil).Test(t.Context(), endpoint.ProbeRequest{}); p.Class != queue.Answered || p.Status != 404 || p.Detail != "" {
 		t.Errorf("probe %+v", p)
 	}
 	if got := r.Arrivals()[0]; got.Method() != "HEAD" || got.Target() != "/base" {
 		t.Errorf("arrived as %q", got.Head)
 	}
-	if p := open(t, "http://nowhere.invalid", nil).Test(t.Context()); p.Class != queue.NotSent || p.Detail == "" {
+	if p := open(t, "http://nowhere.invalid", nil).Test(t.Context(), endpoint.ProbeRequest{}); p.Class != queue.NotSent || p.Detail == "" {
 		t.Errorf("probe %+v", p)
 	}
 }

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/openhqm/openhqm/queue"
@@ -16,8 +17,8 @@ type Sent struct {
 
 // Preview returns what would be sent for a request, but for the fields that say which delivery it is. It sends nothing.
 func (e *Endpoint) Preview(r *queue.Request, queued bool) (Sent, error) {
-	in := &arrival{method: r.Method, host: r.Host, scheme: r.Scheme, proto: r.Proto, remote: r.Remote, header: r.Header, queued: queued}
-	request, err := e.head(in)
+	in := &arrival{method: r.Method, host: r.Host, scheme: r.Scheme, proto: r.Proto, remote: r.Remote, header: r.Header, queued: queued, shown: true}
+	request, err := e.head(context.Background(), in)
 	if err != nil {
 		return Sent{}, err
 	}

@@ -24,7 +24,7 @@ import (
 func (h *Handler) capture(w http.ResponseWriter, r *http.Request, c *call) (queue.Request, error) {
 	trusted := h.trusts(r.RemoteAddr)
 	request := queue.Request{
-		Method: r.Method,
+		Method: c.method,
 		Target: c.origin,
 		Scheme: scheme(r, trusted),
 		Host:   r.Host,
@@ -132,7 +132,7 @@ func Receive(w http.ResponseWriter, r *http.Request, bodies queue.BodyStore, lim
 	w.Header()["Connection"] = valueClose
 	switch {
 	case errors.Is(err, queue.ErrBodyTooLarge):
-		return queue.Body{}, tooLarge(limit)
+		return queue.Body{}, TooLarge(limit)
 	case upload.err != nil && errors.Is(err, upload.err):
 		return queue.Body{}, uploadProblem(err)
 	}

@@ -44,5 +44,7 @@ type Options struct {
 	Replies *reply.Replies
 	// Callback returns nil if a request may name this receiver of its callback, else the problem to answer. nil: it may name none.
 	Callback func(receiver string) error
+	// Circular returns why a request with these Via fields is refused as one that goes in a circle, or "". nil: none is.
+	Circular func(via []string) string
 	Log      *slog.Logger
 }

@@ -42,8 +42,7 @@
 // proxy in front that reads the line `<space>Transfer-Encoding: chunked` as a field of its own sees another end of the body,
 // and what follows may be served as a request: such a proxy must refuse folded lines or unfold them, as RFC 9112 asks.
 //
-// gRPC to an endpoint is refused with 501: endpoints are spoken to in HTTP/1.1, and gRPC needs HTTP/2 to its end. gRPC-Web
-// passes.
+// gRPC to an endpoint is refused with 501: its streams and trailers need HTTP/2 from end to end. gRPC-Web passes.
 //
 // # Not here
 //

@@ -23,6 +23,7 @@ type Handler struct {
 	targets  Targets
 	replies  *reply.Replies
 	callback func(receiver string) error
+	circular func(via []string) string
 	log      *slog.Logger
 	held     held
 	lines    lines
@@ -35,7 +36,7 @@ type Handler struct {
 
 // New returns a Handler.
 func New(c Config, o Options) *Handler {
-	h := &Handler{config: c.withDefaults(), broker: o.Broker, targets: o.Targets, replies: o.Replies, callback: o.Callback, log: o.Log}
+	h := &Handler{config: c.withDefaults(), broker: o.Broker, targets: o.Targets, replies: o.Replies, callback: o.Callback, circular: o.Circular, log: o.Log}
 	h.held.open(h.config)
 	h.lines.limit = h.config.MaxLine
 	h.passesEnd, h.endPasses = context.WithCancel(context.Background())

@@ -16,6 +16,7 @@ import (
 // call is what the head of a request decided.
 type call struct {
 	target   Target
+	method   string // by which it is sent
 	origin   string // request target in origin form, or *
 	prefer   preferences
 	mode     Mode
@@ -51,13 +52,20 @@ func (h *Handler) readHead(w http.ResponseWriter, r *http.Request, c *call) *rep
 		// Go drops the Transfer-Encoding of HTTP/1.0 and takes such a body for an empty one.
 		return reply.NewProblem(reply.KindLengthRequired, "a request with a body in version 1.0 of the protocol needs a Content-Length")
 	}
+	if via := r.Header["Via"]; len(via) > 0 && h.circular != nil {
+		if why := h.circular(via); why != "" { // before it is stored: an accepted circle would never end
+			return reply.NewProblem(reply.KindLoop, why)
+		}
+	}
 	if problem := h.choose(w, r, c); problem != nil {
 		return problem
 	}
+	c.method = c.target.Override(r)
+	r = as(r, c.method)
 	telemetry.SetRoute(w, c.target.Name) // a name of the configuration, never one that only the client knows
 	if isGRPC(r) && c.target.Endpoint {
 		return reply.NewProblem(reply.KindUnsupportedProto,
-			"gRPC to an endpoint is not supported: endpoints are spoken to in HTTP/1.1, and gRPC needs HTTP/2; use gRPC-Web, or send such calls to the app itself")
+			"gRPC to an endpoint is not supported: calls are taken as those of HTTP/1.1, without the streams of HTTP/2 that gRPC needs; use gRPC-Web, or send such calls to the app itself")
 	}
 	if lines := r.Header["Prefer"]; len(lines) > 0 {
 		c.prefer = readPreferences(lines)
@@ -143,7 +151,7 @@ func (h *Handler) unknownEndpoint(why string) *reply.Problem {
 // refuseBody refuses by what the head says about a body that would be stored.
 func (h *Handler) refuseBody(r *http.Request, c *call) *reply.Problem {
 	if limit := h.maxBody(&c.target); r.ContentLength > limit {
-		return tooLarge(limit)
+		return TooLarge(limit)
 	}
 	return h.full.refuse(r)
 }
@@ -152,8 +160,9 @@ func carriesBody(method string) bool {
 	return method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch
 }
 
-func tooLarge(limit int64) *reply.Problem {
-	return reply.NewProblem(reply.KindBodyTooLarge, fmt.Sprintf("the body exceeds the limit of %d bytes (proxy.max_request_size); nothing was stored", limit))
+// TooLarge is the problem of a body over a limit.
+func TooLarge(limit int64) *reply.Problem {
+	return reply.NewProblem(reply.KindBodyTooLarge, fmt.Sprintf("the body exceeds the limit of %d bytes (proxy.max_request_size, or max_request_size of the endpoint); nothing was stored", limit))
 }
 
 func (h *Handler) maxBody(t *Target) int64 {

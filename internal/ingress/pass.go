@@ -54,6 +54,7 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, c *call) {
 		stall: stall{control: http.NewResponseController(w), eager: r.ProtoMajor >= 2}}
 	defer passed.stall.end()
 	out := h.outgoing(r.WithContext(ctx), c.origin)
+	out.Method = c.method
 	if out.Body != nil && out.Body != http.NoBody {
 		out.Body = &passedBody{ReadCloser: out.Body, stall: &passed.stall}
 	}

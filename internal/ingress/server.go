@@ -34,6 +34,11 @@ func unambiguous(next http.Handler) http.Handler {
 		if ambiguous(r) {
 			w.Header()["Connection"] = valueClose
 		}
+		if unsent := r.Header["Content-Length"]; r.ProtoMajor == 2 && r.ContentLength == 0 && len(unsent) > 0 && unsent[0] != "0" {
+			// Malformed (RFC 9113 8.1.1), and Go's server does not see it where the head ends the stream.
+			http.Error(w, "400 Bad Request: content-length announces a body, and none follows", http.StatusBadRequest)
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -23,6 +23,8 @@ type Target struct {
 	// ForwardsAuthorization: the client's Authorization reaches the endpoint, so that the message is of no use after a
 	// token in it has expired.
 	ForwardsAuthorization bool
+	// Method replaces the method of requests, as Override says; "" leaves it.
+	Method string
 	// MaxBody is the largest body that is stored, in bytes; 0 takes Config.MaxBody.
 	MaxBody int64
 	// Pass takes a request straight through; nil where that is not possible, and then sync is auto.

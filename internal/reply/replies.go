@@ -43,6 +43,14 @@ type Replies struct {
 	trusted []netip.Prefix
 	broker  *queue.Broker
 	log     *slog.Logger
+	mark    func(h http.Header, r *http.Request) // adds to the fields of own answers; may be nil
+}
+
+// Marked returns a Replies that also lets mark add to the fields of each own answer.
+func (p *Replies) Marked(mark func(h http.Header, r *http.Request)) *Replies {
+	marked := *p
+	marked.mark = mark
+	return &marked
 }
 
 // New returns a Replies. An error names the setting that cannot stand in a link.
@@ -90,6 +98,9 @@ func (p *Replies) Own(h http.Header, r *http.Request, a About) {
 	h["Referrer-Policy"] = valueNoReferrer
 	h["Cache-Control"] = valueNoStore
 	h[FieldSource] = valueSource
+	if p.mark != nil {
+		p.mark(h, r)
+	}
 	if a.ID.IsZero() {
 		h[FieldOwnID] = []string{ownID(r)}
 		return
