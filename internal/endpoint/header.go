@@ -33,7 +33,7 @@ func (e *Endpoint) outgoing(in *arrival) (http.Header, error) {
 	drop := nominated(in.header)
 	for name, values := range in.header {
 		canonical := http.CanonicalHeaderKey(name)
-		if hopByHop[canonical] && !planted.Planted(planted.HopByHopForwarded) || framing[canonical] || ours(canonical) || drop[canonical] || !e.forwards(canonical) {
+		if hopByHop[canonical] && !planted.Planted(planted.HopByHopForwarded) || framing[canonical] || ours(canonical) || drop[canonical] || !e.forwards(canonical) || e.impersonates(canonical) {
 			continue
 		}
 		if canonical == "Prefer" && in.queued {

@@ -6,6 +6,8 @@ import "strings"
 var fields = []attack{
 	fielded("the client's own value for an injected field", "X-Injected: evil\n", "the configuration wins"),
 	fielded("an injected field in another case, twice", "x-injected: evil\nX-INJECTED: evil\n", "names have no case"),
+	fielded("an injected field with an underscore", "X_Injected: evil\n", "applications behind CGI, WSGI or Rack see one name for both"),
+	{name: "an endpoint of an underscore", input: get + "OpenHQM_Endpoint: nowhere\n\n", arrives: []arrival{as("GET", "/{m}/a", "")}, why: "chooses nothing, and goes no further"},
 	fielded("the client's own credentials", "Authorization: Bearer evil\n", "the endpoint's are injected in their place"),
 	fielded("OpenHQM's own fields", "OpenHQM-Delivery: 9\nOpenHQM-Correlation-Id: evil\nOpenHQM-Last-Attempt: true\n", "are written by OpenHQM alone"),
 	{name: "an endpoint that is a URL", input: get + "OpenHQM-Endpoint: http://evil.example\n\n", refused: 404, why: "only names of the configuration (promise 8)"},

@@ -21,6 +21,8 @@ var hosts = []attack{
 		arrives: []arrival{as("GET", "/{m}/a", "")}, why: "names have no case"},
 	{name: "Forwarded of a peer that is not trusted", input: get + "Forwarded: for=6.6.6.6;host=evil.example;proto=https\n\n",
 		arrives: []arrival{as("GET", "/{m}/a", "")}, why: "as X-Forwarded"},
+	{name: "X_Forwarded_For with underscores", input: get + "X_Forwarded_For: 6.6.6.6\nX_Forwarded-Host: evil.example\nX-Forwarded_Proto: https\n\n",
+		arrives: []arrival{as("GET", "/{m}/a", "")}, why: "applications behind CGI, WSGI or Rack see the same name as with hyphens"},
 }
 
 func hosted(name, field string, status int, why string) attack {
