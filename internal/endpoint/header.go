@@ -254,7 +254,7 @@ func (e *Endpoint) trailer(r *queue.Request) (http.Header, error) {
 
 // forwardsTrailer reports whether a client's trailer field passes. drop is what the client's Connection nominates.
 func (e *Endpoint) forwardsTrailer(canonical string, drop map[string]bool) bool {
-	return !hopByHop[canonical] && !framing[canonical] && !ours(canonical) && !drop[canonical] && e.forwards(canonical) &&
+	return !hopByHop[canonical] && !framing[canonical] && !ours(canonical) && !forwarding(canonical) && !drop[canonical] && e.forwards(canonical) && !e.impersonates(canonical) &&
 		httpguts.ValidTrailerHeader(canonical)
 }
 

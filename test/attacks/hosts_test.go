@@ -23,6 +23,8 @@ var hosts = []attack{
 		arrives: []arrival{as("GET", "/{m}/a", "")}, why: "as X-Forwarded"},
 	{name: "X_Forwarded_For with underscores", input: get + "X_Forwarded_For: 6.6.6.6\nX_Forwarded-Host: evil.example\nX-Forwarded_Proto: https\n\n",
 		arrives: []arrival{as("GET", "/{m}/a", "")}, why: "applications behind CGI, WSGI or Rack see the same name as with hyphens"},
+	{name: "X-Forwarded in a trailer", input: post + "Transfer-Encoding: chunked\nTrailer: X-Forwarded-For\n\n5\nhello\n0\nX-Forwarded-For: 6.6.6.6\n\n",
+		arrives: []arrival{as("POST", "/{m}/a", "hello")}, closes: true, why: "as in the head"},
 }
 
 func hosted(name, field string, status int, why string) attack {
