@@ -33,7 +33,7 @@ func (h *Handler) readHead(w http.ResponseWriter, r *http.Request, c *call) *rep
 	}
 	var ok bool
 	if c.origin, ok = originForm(r.Method, r.RequestURI); !ok {
-		return reply.NewProblem(reply.KindBadRequest, "the request target is neither a path, an absolute URL nor the * of OPTIONS")
+		return reply.NewProblem(reply.KindBadRequest, "the request target is neither a path, an absolute URL of http or https nor the * of OPTIONS")
 	}
 	if !httpguts.ValidHostHeader(r.Host) { // Go's server checks the field, and not the host of an absolute target
 		return reply.NewProblem(reply.KindBadRequest, "the request names a host that is none")
@@ -156,7 +156,7 @@ func (h *Handler) maxBody(t *Target) int64 {
 }
 
 // originForm returns the target as an origin server sees it (RFC 9112 3.2): a path with its query byte for byte, what
-// follows the authority of an absolute URL, or the * of OPTIONS.
+// follows the authority of an absolute URL, or the * of OPTIONS. A URL of another scheme, or without a host, is none of these.
 func originForm(method, target string) (string, bool) {
 	switch {
 	case target == "*":
@@ -165,10 +165,13 @@ func originForm(method, target string) (string, bool) {
 		return target, true
 	}
 	scheme, rest, ok := strings.Cut(target, "://")
-	if !ok || scheme == "" || strings.ContainsFunc(scheme, notOfScheme) {
+	if !ok || !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
 		return "", false
 	}
 	start := strings.IndexAny(rest, "/?")
+	if start == 0 || rest == "" {
+		return "", false // without a host (RFC 9110 4.2.1)
+	}
 	switch {
 	case start < 0 && method == http.MethodOptions:
 		return "*", true // RFC 9112 3.2.4
@@ -178,11 +181,6 @@ func originForm(method, target string) (string, bool) {
 		return "/" + rest[start:], true
 	}
 	return rest[start:], true
-}
-
-// notOfScheme reports whether a character cannot stand in the scheme of a URL (RFC 3986 3.1).
-func notOfScheme(r rune) bool {
-	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '+' || r == '-' || r == '.')
 }
 
 // headSize is what the fields take on the wire: names, values, and four bytes each of separators.
