@@ -124,9 +124,10 @@ func (e *Endpoint) rewrite(p *httputil.ProxyRequest) {
 	e.aim(p.Out, target, &state.call)
 }
 
-// passesUpgrade keeps HTTP/2 over cleartext out: it would leave the connection's rules behind.
+// passesUpgrade keeps other versions of HTTP out: their requests would leave the rules of this hop behind.
 func passesUpgrade(protocol string) bool {
-	return !strings.EqualFold(protocol, "h2c") && !strings.Contains(protocol, ",")
+	name, _, _ := strings.Cut(protocol, "/")
+	return !strings.EqualFold(name, "h2c") && !strings.EqualFold(name, "HTTP") && !strings.Contains(protocol, ",")
 }
 
 // passer is the transport of pass-through calls.

@@ -37,6 +37,8 @@ var hops = []attack{
 		arrives: []arrival{as("GET", "/{m}/a", "")}, why: "a list is not passed on: the endpoint might choose the wrong one"},
 	{name: "h2c on a second line", input: get + "Connection: Upgrade\nUpgrade: websocket\nUpgrade: h2c\n\n",
 		arrives: []arrival{as("GET", "/{m}/a", "").with("Connection", "Upgrade").with("Upgrade", "websocket")}, why: "one protocol is offered, and never h2c"},
+	{name: "an upgrade to HTTP/2 by its other name", input: get + "Connection: Upgrade\nUpgrade: HTTP/2.0\n\n",
+		arrives: []arrival{as("GET", "/{m}/a", "")}, why: "as h2c"},
 	{name: "Upgrade that Connection does not name", input: get + "Upgrade: websocket\n\n",
 		arrives: []arrival{as("GET", "/{m}/a", "")}, why: "is no upgrade, and goes no further"},
 	{name: "an upgrade with a chunked body", input: get + "Connection: Upgrade\nUpgrade: websocket\nTransfer-Encoding: chunked\n\n0\n\n" + smuggled,
