@@ -115,10 +115,7 @@ func TestTheTableIsLargeEnoughAndEachRowIsNamed(t *testing.T) {
 
 // TestAttacks sends every row each way to each server.
 func TestAttacks(t *testing.T) {
-	for name, start := range map[string]func(*testing.T) backend{
-		"go":    func(t *testing.T) backend { return startGo(t) },
-		"nginx": func(t *testing.T) backend { return startNginx(t) },
-	} {
+	for name, start := range servers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := start(t)
@@ -150,7 +147,7 @@ func sendAll(t *testing.T, s *server) []*exchange {
 				if a.only != "" && a.only != w.name {
 					continue
 				}
-				x := &exchange{attack: a, class: class, way: w, marker: fmt.Sprintf("mark%06d", len(all))}
+				x := &exchange{attack: a, class: class, way: w, marker: marker(len(all))}
 				all = append(all, x)
 				sending.Go(func() {
 					turn <- struct{}{}

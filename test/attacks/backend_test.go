@@ -39,6 +39,12 @@ type backend interface {
 	arrivals(t *testing.T) map[string][]arrival
 }
 
+// servers start the two backends.
+var servers = map[string]func(*testing.T) backend{
+	"go":    func(t *testing.T) backend { return startGo(t) },
+	"nginx": func(t *testing.T) backend { return startNginx(t) },
+}
+
 // markerPattern finds a marker in a target, a host or a field.
 var markerPattern = regexp.MustCompile(`mark[0-9]{6}`)
 

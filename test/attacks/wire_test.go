@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -109,4 +110,19 @@ func (s *server) result(id string) (answer, error) {
 		}
 	}
 	return answer{}, fmt.Errorf("%s has no answer within %v", id, patience)
+}
+
+// do sends a request of net/http and returns status and body.
+func do(t *testing.T, r *http.Request) (int, []byte) {
+	t.Helper()
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, body
 }
