@@ -77,6 +77,8 @@ func (p *passing) trace() *httptrace.ClientTrace {
 
 var errFlooded = &fault{class: queue.Unanswered, status: http.StatusBadGateway, text: "the endpoint sent informational answers without end"}
 
+var errNoStatus = &fault{class: queue.Unanswered, status: http.StatusBadGateway, text: "the status of the endpoint's answer is none"}
+
 type passingKey struct{}
 
 func passingOf(r *http.Request) *passing {
@@ -140,6 +142,10 @@ func (p passer) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, state.refused
 	}
 	answer, err := p.e.roundTrip(httptrace.WithClientTrace(r.Context(), state.trace()), r, &state.call)
+	if err == nil && answer.StatusCode < 200 && answer.StatusCode != http.StatusSwitchingProtocols {
+		answer.Body.Close()
+		err = errNoStatus // Go's server panics when it is to write one
+	}
 	if err != nil {
 		if wrong := state.body.wrong.Load(); wrong != nil {
 			err = wrong // the endpoint's side broke because of it, if at all
