@@ -31,6 +31,9 @@ func (h *Handler) readHead(w http.ResponseWriter, r *http.Request, c *call) *rep
 	if r.Method == http.MethodConnect {
 		return reply.NewProblem(reply.KindUnsupportedMethod, "CONNECT asks for a tunnel; only configured endpoints can be reached")
 	}
+	if problem := ofHTTP2(r); problem != nil {
+		return problem
+	}
 	var ok bool
 	if c.origin, ok = originForm(r.Method, r.RequestURI); !ok {
 		return reply.NewProblem(reply.KindBadRequest, "the request target is neither a path, an absolute URL of http or https nor the * of OPTIONS")
@@ -75,6 +78,28 @@ func (h *Handler) readHead(w http.ResponseWriter, r *http.Request, c *call) *rep
 		return problem
 	}
 	return h.refuseBody(r, c)
+}
+
+// ofHTTP2 refuses what Go's server takes over HTTP/2 and refuses over HTTP/1, where it could not be written: endpoints are
+// spoken to in HTTP/1.1.
+func ofHTTP2(r *http.Request) *reply.Problem {
+	if r.ProtoMajor < 2 {
+		return nil
+	}
+	if !httpguts.ValidHeaderFieldName(r.Method) { // both are tokens (RFC 9110 9.1)
+		return reply.NewProblem(reply.KindBadRequest, "the request's method is no token")
+	}
+	if strings.ContainsFunc(r.RequestURI, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
+		return reply.NewProblem(reply.KindBadRequest, "the request target has a blank or a control character, which stand there encoded only")
+	}
+	if lengths := r.Header["Content-Length"]; len(lengths) > 1 {
+		for _, length := range lengths[1:] {
+			if length != lengths[0] {
+				return reply.NewProblem(reply.KindBadFraming, "the request has two lengths that differ")
+			}
+		}
+	}
+	return nil
 }
 
 // passes holds a request that passes through to the terms of its target that are not about the queue.
