@@ -68,6 +68,7 @@ var imports = map[string]rule{
 
 	// Tests only.
 	"internal/archtest": {},
+	"test/attacks":      {ours: []string{"test/freeport", "test/recorder"}, drivers: []string{"golang.org/x/net"}},
 	"test/authority":    {},
 	"test/e2e":          {ours: []string{"test/authority", "test/freeport", "test/issuer", "test/misbehaviour", "test/recorder"}},
 	"test/freeport":     {},

@@ -127,7 +127,8 @@ func (e *Endpoint) Close() { e.transport.Load().CloseIdleConnections() }
 // Handle makes one attempt to send the delivery's request and reports what came of it; see the package's table.
 //
 // What it changes of the request: fields of the connection (RFC 9110 7.6.1), framing, Expect, Host by configuration;
-// consumed preferences and the client's OpenHQM-* are dropped; Via, Forwarded and X-Forwarded-For, -Proto, -Host and -Port
+// consumed preferences, the client's OpenHQM-*, and names that an application could take for one that is not the client's to
+// set (X_Forwarded_For) are dropped; Via, Forwarded and X-Forwarded-For, -Proto, -Host and -Port
 // are continued; OpenHQM-Correlation-Id, OpenHQM-Delivery and, on the last, OpenHQM-Last-Attempt are added; the configuration
 // adds, replaces and strips. A TRACE, which comes back to the client, bears neither configured fields nor credentials. A
 // body is sent with its length; trailers, if the request had any, make it chunked.

@@ -18,6 +18,11 @@ func chained(canonical string) bool {
 	return false
 }
 
+// forwarding reports whether a field tells of the way of a request, whoever sets it.
+func forwarding(canonical string) bool {
+	return canonical == "Via" || canonical == "Forwarded" || strings.HasPrefix(canonical, "X-Forwarded-")
+}
+
 // addForwarded appends this hop: Via (RFC 9110 7.6.3), Forwarded (RFC 7239 4) and the fields that preceded it. What
 // earlier proxies said stays in front; for protocol, host and port the first one knows best.
 func (e *Endpoint) addForwarded(h http.Header, in *arrival) {

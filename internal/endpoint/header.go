@@ -99,7 +99,7 @@ func (e *Endpoint) forwards(canonical string) bool {
 	if e.guarded[name] || e.strip.has(name) || !e.forward.has(canonical) {
 		return false
 	}
-	return name == canonical || !chained(name) && name != "Via" && !hopByHop[name] && !framing[name] && !ours(name)
+	return name == canonical || !forwarding(name) && !hopByHop[name] && !framing[name] && !ours(name)
 }
 
 // valid checks again what was checked at the door, because whoever can write to the store could inject.
@@ -190,7 +190,7 @@ func (e *Endpoint) trailer(r *queue.Request) (http.Header, error) {
 
 // forwardsTrailer reports whether a client's trailer field passes; those that speak of the way do not. drop is what the client's Connection nominates.
 func (e *Endpoint) forwardsTrailer(canonical string, drop map[string]bool) bool {
-	return !hopByHop[canonical] && !framing[canonical] && !ours(canonical) && !drop[canonical] && !chained(canonical) && canonical != "Via" && e.forwards(canonical) &&
+	return !hopByHop[canonical] && !framing[canonical] && !ours(canonical) && !forwarding(canonical) && !drop[canonical] && e.forwards(canonical) &&
 		httpguts.ValidTrailerHeader(canonical)
 }
 

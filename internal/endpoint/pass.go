@@ -77,6 +77,8 @@ func (p *passing) trace() *httptrace.ClientTrace {
 
 var errFlooded = &fault{class: queue.Unanswered, status: http.StatusBadGateway, text: "the endpoint sent informational answers without end"}
 
+var errNoStatus = &fault{class: queue.Unanswered, status: http.StatusBadGateway, text: "the status of the endpoint's answer is none"}
+
 type passingKey struct{}
 
 func passingOf(r *http.Request) *passing {
@@ -123,9 +125,10 @@ func (e *Endpoint) rewrite(p *httputil.ProxyRequest) {
 	e.aim(p.Out, target, &state.call)
 }
 
-// passesUpgrade keeps HTTP/2 over cleartext out: it would leave the connection's rules behind.
+// passesUpgrade keeps other versions of HTTP out: their requests would leave the rules of this hop behind.
 func passesUpgrade(protocol string) bool {
-	return !strings.EqualFold(protocol, "h2c") && !strings.Contains(protocol, ",")
+	name, _, _ := strings.Cut(protocol, "/")
+	return !strings.EqualFold(name, "h2c") && !strings.EqualFold(name, "HTTP") && !strings.Contains(protocol, ",")
 }
 
 // passer is the transport of pass-through calls.
@@ -138,6 +141,10 @@ func (p passer) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, state.refused
 	}
 	answer, err := p.e.roundTrip(httptrace.WithClientTrace(r.Context(), state.trace()), r, &state.call)
+	if err == nil && answer.StatusCode < 200 && answer.StatusCode != http.StatusSwitchingProtocols {
+		answer.Body.Close()
+		err = errNoStatus // Go's server panics when it is to write one
+	}
 	if err != nil {
 		if wrong := state.body.wrong.Load(); wrong != nil {
 			err = wrong // the endpoint's side broke because of it, if at all

@@ -33,9 +33,12 @@ func (h *Handler) readHead(w http.ResponseWriter, r *http.Request, c *call) *rep
 	if r.Method == http.MethodConnect {
 		return reply.NewProblem(reply.KindUnsupportedMethod, "CONNECT asks for a tunnel; only configured endpoints can be reached")
 	}
+	if problem := ofHTTP2(r); problem != nil {
+		return problem
+	}
 	var ok bool
 	if c.origin, ok = originForm(r.Method, r.RequestURI); !ok {
-		return reply.NewProblem(reply.KindBadRequest, "the request target is neither a path, an absolute URL nor the * of OPTIONS")
+		return reply.NewProblem(reply.KindBadRequest, "the request target is neither a path, an absolute URL of http or https nor the * of OPTIONS")
 	}
 	if !httpguts.ValidHostHeader(r.Host) { // Go's server checks the field, and not the host of an absolute target
 		return reply.NewProblem(reply.KindBadRequest, "the request names a host that is none")
@@ -87,6 +90,28 @@ func (h *Handler) readHead(w http.ResponseWriter, r *http.Request, c *call) *rep
 		return problem
 	}
 	return h.refuseBody(r, c)
+}
+
+// ofHTTP2 refuses what Go's server takes over HTTP/2 and refuses over HTTP/1, where it could not be written: endpoints are
+// spoken to in HTTP/1.1.
+func ofHTTP2(r *http.Request) *reply.Problem {
+	if r.ProtoMajor < 2 {
+		return nil
+	}
+	if !httpguts.ValidHeaderFieldName(r.Method) { // both are tokens (RFC 9110 9.1)
+		return reply.NewProblem(reply.KindBadRequest, "the request's method is no token")
+	}
+	if strings.ContainsFunc(r.RequestURI, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
+		return reply.NewProblem(reply.KindBadRequest, "the request target has a blank or a control character, which stand there encoded only")
+	}
+	if lengths := r.Header["Content-Length"]; len(lengths) > 1 {
+		for _, length := range lengths[1:] {
+			if length != lengths[0] {
+				return reply.NewProblem(reply.KindBadFraming, "the request has two lengths that differ")
+			}
+		}
+	}
+	return nil
 }
 
 // passes holds a request that passes through to the terms of its target that are not about the queue.
@@ -173,7 +198,7 @@ func (h *Handler) maxBody(t *Target) int64 {
 }
 
 // originForm returns the target as an origin server sees it (RFC 9112 3.2): a path with its query byte for byte, what
-// follows the authority of an absolute URL, or the * of OPTIONS.
+// follows the authority of an absolute URL, or the * of OPTIONS. A URL of another scheme, or without a host, is none of these.
 func originForm(method, target string) (string, bool) {
 	switch {
 	case target == "*":
@@ -182,10 +207,13 @@ func originForm(method, target string) (string, bool) {
 		return target, true
 	}
 	scheme, rest, ok := strings.Cut(target, "://")
-	if !ok || scheme == "" || strings.ContainsFunc(scheme, notOfScheme) {
+	if !ok || !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
 		return "", false
 	}
 	start := strings.IndexAny(rest, "/?")
+	if start == 0 || rest == "" {
+		return "", false // without a host (RFC 9110 4.2.1)
+	}
 	switch {
 	case start < 0 && method == http.MethodOptions:
 		return "*", true // RFC 9112 3.2.4
@@ -195,11 +223,6 @@ func originForm(method, target string) (string, bool) {
 		return "/" + rest[start:], true
 	}
 	return rest[start:], true
-}
-
-// notOfScheme reports whether a character cannot stand in the scheme of a URL (RFC 3986 3.1).
-func notOfScheme(r rune) bool {
-	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '+' || r == '-' || r == '.')
 }
 
 // headSize is what the fields take on the wire: names, values, and four bytes each of separators.
