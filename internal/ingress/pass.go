@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,10 @@ func (l *lines) of(name string) *atomic.Int64 {
 
 // pass sends a request straight through to its endpoint, under a slot and a token of the endpoint's gate.
 func (h *Handler) pass(w http.ResponseWriter, r *http.Request, c *call) {
+	if err := awaitEnd(w, r); err != nil {
+		h.replies.Problem(w, r, uploadProblem(err))
+		return
+	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	defer context.AfterFunc(h.passesEnd, func() { cancel(queue.ErrDraining) })()
@@ -59,6 +64,24 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, c *call) {
 		out.Body = &passedBody{ReadCloser: out.Body, stall: &passed.stall}
 	}
 	c.target.Pass.ServeHTTP(passed, out)
+}
+
+// awaitEnd waits for the end of a body of announced length zero, which over HTTP/2 does not come with the head: what comes
+// in its place makes the request malformed, and that must not be passed on (RFC 9113 8.1.1).
+func awaitEnd(w http.ResponseWriter, r *http.Request) error {
+	if r.ContentLength != 0 || r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	body := &upload{body: r.Body, control: http.NewResponseController(w)}
+	n, err := body.Read(make([]byte, 1))
+	if n > 0 {
+		return errors.New("a body behind an announced length of zero")
+	}
+	if err != io.EOF {
+		return err
+	}
+	body.release()
+	return nil
 }
 
 // reserve waits in line, at most for the wait that applies, for a slot and a token. Where none can come in that time it does

@@ -19,11 +19,14 @@ type stream struct {
 	name, why string
 	fields    [][2]string // behind the usual pseudo fields, of which those that are named here replace theirs
 	body      string
+	late      bool     // the body comes a while after the head
 	arrives   *arrival // nil: refused, by a reset, a 4xx or the end of the connection
 }
 
 var streams = []stream{
 	{name: "a length that is too short (H2.CL)", fields: [][2]string{{"content-length", "0"}}, body: "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n", why: "what is beyond it would be the endpoint's next request"},
+	{name: "a body behind a length of zero, later", fields: [][2]string{{"content-length", "0"}}, body: "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n", late: true, why: "the head does not say that there is none: the request is not whole, and not sent, before its stream ends"},
+	{name: "the end behind a length of zero, later", fields: [][2]string{{"content-length", "0"}}, late: true, arrives: &arrival{}, why: "is waited for, and then it is whole"},
 	{name: "a length that is too long", fields: [][2]string{{"content-length", "99"}}, body: "abc", why: "the endpoint would take the next request for the rest"},
 	{name: "two lengths", fields: [][2]string{{"content-length", "3"}, {"content-length", "0"}}, body: "abc", why: "one server takes the first, one the last"},
 	{name: "chunked (H2.TE)", fields: [][2]string{{"transfer-encoding", "chunked"}}, body: "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n", why: "there are no such fields (RFC 9113 8.2.2)"},
@@ -104,10 +107,13 @@ func (a stream) send(t *testing.T, s *server, w way, marker string) {
 	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	fields := a.head(w, marker)
 	if err := errors.Join(framer.WriteSettings(),
-		framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: encode(fields), EndHeaders: true, EndStream: a.body == ""})); err != nil {
+		framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: encode(fields), EndHeaders: true, EndStream: a.body == "" && !a.late})); err != nil {
 		t.Fatal(err)
 	}
-	if a.body != "" {
+	if a.late {
+		time.Sleep(100 * time.Millisecond)
+	}
+	if a.body != "" || a.late {
 		_ = framer.WriteData(1, true, []byte(a.body)) // who has refused the head may have closed
 	}
 	status, id, err := end(framer)
