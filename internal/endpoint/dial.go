@@ -35,7 +35,7 @@ func (e *Endpoint) newTransport(now *trust) *http.Transport {
 // connections returns the transport to send by. Another one takes its place when the files have changed, so that no
 // connection made by the old ones is used for a new request.
 func (e *Endpoint) connections() *http.Transport {
-	if now, changed := e.files.current(); changed {
+	if now, changed := e.files.Current(); changed {
 		e.transport.Swap(e.newTransport(now)).CloseIdleConnections()
 	}
 	return e.transport.Load()

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/openhqm/openhqm/internal/certfile"
 	planted "github.com/openhqm/openhqm/internal/fault"
 	"github.com/openhqm/openhqm/internal/rule"
 	"github.com/openhqm/openhqm/queue"
@@ -35,7 +36,7 @@ type Endpoint struct {
 	replacesAuthorization bool
 
 	dialer    dialer
-	files     *files
+	files     *certfile.Watched[*trust]
 	transport atomic.Pointer[http.Transport]
 	proxy     *httputil.ReverseProxy
 	rules     *rule.Set
@@ -96,7 +97,7 @@ func New(c Config, o Options) (*Endpoint, error) {
 	if o.FilesRead != nil {
 		read = func(err error) { o.FilesRead(c.Name, err) }
 	}
-	if e.files, err = c.TLS.files(o.Roots, read); err != nil {
+	if e.files, err = c.TLS.watch(o.Roots, read); err != nil {
 		return nil, fmt.Errorf("endpoint %q: %w", c.Name, err)
 	}
 	if c.Auth.Scheme == AuthOAuth2 {
@@ -113,7 +114,7 @@ func New(c Config, o Options) (*Endpoint, error) {
 	if e.rules, err = rule.New(c.Rules); err != nil {
 		return nil, fmt.Errorf("endpoint %q: %w", c.Name, err)
 	}
-	e.transport.Store(e.newTransport(e.files.now))
+	e.transport.Store(e.newTransport(e.files.Now()))
 	e.proxy = e.newProxy()
 	return e, nil
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/openhqm/openhqm/internal/certfile"
 	"github.com/openhqm/openhqm/queue"
 	"golang.org/x/net/http/httpguts"
 	"golang.org/x/oauth2"
@@ -54,7 +55,7 @@ type fetcher struct {
 	host   string // of the token endpoint, for people
 	grant  clientcredentials.Config
 	dialer net.Dialer
-	files  *files
+	files  *certfile.Watched[*trust]
 	limit  time.Duration
 }
 
@@ -74,7 +75,7 @@ func newFetcher(o *OAuth2, told func(error)) (*fetcher, error) {
 		f.grant.EndpointParams.Set(name, value)
 	}
 	authorities := TLS{CAFile: o.CAFile}
-	if f.files, err = authorities.files(o.Roots, told); err != nil {
+	if f.files, err = authorities.watch(o.Roots, told); err != nil {
 		return nil, fmt.Errorf("oauth2: %w", err)
 	}
 	return f, nil
@@ -85,7 +86,7 @@ func newFetcher(o *OAuth2, told func(error)) (*fetcher, error) {
 func (f *fetcher) fetch() (*token, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), f.limit)
 	defer cancel()
-	trusted, _ := f.files.current()
+	trusted, _ := f.files.Current()
 	transport := &http.Transport{
 		DialContext:            f.dialer.DialContext,
 		TLSClientConfig:        &tls.Config{RootCAs: trusted.roots, MinVersion: tls.VersionTLS12},

@@ -2,13 +2,8 @@ package ingress
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
-	"fmt"
-	"os"
-	"strings"
-	"sync"
-	"time"
+
+	"github.com/openhqm/openhqm/internal/certfile"
 )
 
 // TLS is how a listener speaks TLS. The zero value: it does not.
@@ -22,105 +17,34 @@ type TLS struct {
 	RequireClient bool
 }
 
-// lookEvery is how often the files of a listener are looked at, while connections come.
-const lookEvery = time.Second
-
-// certificates keeps what a listener shows in step with its files.
-type certificates struct {
-	tls  TLS
-	told func(error)
-
-	mu       sync.Mutex
-	now      *tls.Config
-	seen     [3]appearance // at the last reading
-	lookedAt time.Time
-	failed   error // of the last reading
-	reported bool
-}
-
-// appearance is what a stat says of a file; of a symbolic link, what it leads to.
-type appearance struct {
-	size    int64
-	changed time.Time
-}
-
 // Config reads the files and returns what http.Server.ServeTLS takes. The files are read again when they have changed,
 // which is looked for once a second at most and by new connections only. Files that cannot be used leave what was there;
-// told hears of each reading after the first, and once of files that stay unusable. An error names the key and the remedy.
+// told hears of each reading after the first that is taken up, and once of files that stay unusable. An error names the key and
+// the remedy.
 func (t TLS) Config(told func(error)) (*tls.Config, error) {
-	c := &certificates{tls: t, told: told, lookedAt: time.Now()}
-	c.seen = c.look() // before the reading: a change in between is noticed
-	var err error
-	if c.now, err = t.read(); err != nil {
+	files, err := certfile.Watch([]string{t.CertFile, t.KeyFile, t.ClientCAFile}, t.read, told)
+	if err != nil {
 		return nil, err
 	}
-	first := c.now.Clone()
-	first.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.current(), nil }
+	first := files.Now().Clone()
+	first.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		now, _ := files.Current()
+		return now, nil
+	}
 	return first, nil
 }
 
-func (c *certificates) current() *tls.Config {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if time.Since(c.lookedAt) < lookEvery {
-		return c.now
-	}
-	c.lookedAt = time.Now()
-	looks := c.look()
-	if looks == c.seen {
-		if c.failed != nil && !c.reported { // two files are often written one after the other: say it when they stay so
-			c.reported = true
-			c.told(c.failed)
-		}
-		return c.now
-	}
-	c.seen = looks
-	next, err := c.tls.read()
-	c.failed, c.reported = err, false
-	if err == nil {
-		c.now = next
-		c.told(nil)
-	}
-	return c.now
-}
-
-func (c *certificates) look() (looks [3]appearance) {
-	for i, name := range [3]string{c.tls.CertFile, c.tls.KeyFile, c.tls.ClientCAFile} {
-		if info, err := os.Stat(name); err == nil {
-			looks[i] = appearance{info.Size(), info.ModTime()}
-		}
-	}
-	return looks
-}
-
 func (t TLS) read() (*tls.Config, error) {
-	certificate, err := os.ReadFile(t.CertFile)
+	pair, err := certfile.Pair(t.CertFile, t.KeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("tls.cert_file: %w", err)
-	}
-	key, err := os.ReadFile(t.KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("tls.key_file: %w", err)
-	}
-	pair, err := tls.X509KeyPair(certificate, key)
-	if err != nil {
-		if strings.Contains(string(key), "ENCRYPTED") {
-			err = errors.New("the key is encrypted; give it without a passphrase, readable by this process only")
-		}
-		return nil, fmt.Errorf("tls.cert_file %s and tls.key_file %s: %w; give a PEM certificate and the key that belongs to it",
-			t.CertFile, t.KeyFile, err)
+		return nil, err
 	}
 	c := &tls.Config{MinVersion: t.MinVersion, Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}}
 	if t.ClientCAFile == "" {
 		return c, nil
 	}
-	authorities, err := os.ReadFile(t.ClientCAFile)
-	if err != nil {
-		return nil, fmt.Errorf("tls.client_ca_file: %w", err)
-	}
-	c.ClientCAs = x509.NewCertPool()
-	if !c.ClientCAs.AppendCertsFromPEM(authorities) {
-		return nil, fmt.Errorf("tls.client_ca_file: %s holds no certificate in PEM; give a file with BEGIN CERTIFICATE", t.ClientCAFile)
+	if c.ClientCAs, err = certfile.Authorities("tls.client_ca_file", t.ClientCAFile); err != nil {
+		return nil, err
 	}
 	c.ClientAuth = tls.VerifyClientCertIfGiven
 	if t.RequireClient {
