@@ -3,8 +3,9 @@ package route
 import "strings"
 
 // CleanPath returns a raw path as routes compare it, which is as most servers understand it: escaped characters that need
-// no escape (RFC 3986 2.3) stand for themselves, the digits of other escapes are upper case, dot segments are resolved (5.2.4) and slashes in a row
-// are one. An escaped slash is no border. A path that is so already, as nearly every one, is returned as it is.
+// no escape (RFC 3986 2.3) stand for themselves, the digits of other escapes are upper case, a percent sign that begins no
+// escape is escaped, dot segments are resolved (5.2.4) and slashes in a row are one. An escaped slash is no border. A path that
+// is so already, as nearly every one, is returned as it is.
 func CleanPath(raw string) string {
 	if isClean(raw) {
 		return raw
@@ -47,16 +48,14 @@ func isClean(path string) bool {
 func unescapeUnreserved(raw string) string {
 	var b strings.Builder
 	for i := 0; i < len(raw); i++ {
-		if raw[i] != '%' || i+2 >= len(raw) {
+		if raw[i] != '%' {
 			b.WriteByte(raw[i])
 			continue
 		}
-		high, ok := hex(raw[i+1])
-		low, ok2 := hex(raw[i+2])
-		c := high<<4 | low
+		c, ok := escaped(raw[i:])
 		switch {
-		case !ok || !ok2:
-			b.WriteByte('%')
+		case !ok:
+			b.WriteString("%25") // or it would make an escape of what is unescaped behind it
 			continue
 		case unreserved(c):
 			b.WriteByte(c)
@@ -66,6 +65,16 @@ func unescapeUnreserved(raw string) string {
 		i += 2
 	}
 	return b.String()
+}
+
+// escaped returns the character whose escape s begins with.
+func escaped(s string) (c byte, ok bool) {
+	if len(s) < 3 {
+		return 0, false
+	}
+	high, ok := hex(s[1])
+	low, ok2 := hex(s[2])
+	return high<<4 | low, ok && ok2
 }
 
 func hex(c byte) (byte, bool) {

@@ -107,7 +107,7 @@ func TestEachConditionTakesWhatItSays(t *testing.T) {
 func TestAnotherSpellingOfAPathTakesNoOtherRoute(t *testing.T) {
 	for raw, want := range map[string]string{
 		"/": "/", "": "/", "*": "*", "/a/b": "/a/b", "/a/": "/a/",
-		"/%61dmin": "/admin", "/%7Ex": "/~x", "/a%2fb": "/a%2Fb", "/a%2Fb": "/a%2Fb", "/a%zz": "/a%zz", "/a%": "/a%", "/a%4": "/a%4",
+		"/%61dmin": "/admin", "/%7Ex": "/~x", "/a%2fb": "/a%2Fb", "/a%2Fb": "/a%2Fb", "/a%zz": "/a%25zz", "/a%": "/a%25", "/a%4": "/a%254",
 		"//admin": "/admin", "/a//b///c": "/a/b/c", "/public/../admin": "/admin", "/public/%2e%2E/admin": "/admin", "/public/.%2e": "/",
 		"/./admin": "/admin", "/admin/.": "/admin/", "/admin/..": "/", "/../../admin": "/admin", "/a/../../../b": "/b", "/.well-known/x": "/.well-known/x",
 		"/...": "/...", "/a/..b": "/a/..b",
