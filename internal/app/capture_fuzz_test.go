@@ -339,12 +339,17 @@ func speaksForUs(name string) bool {
 	if alike == name {
 		return false
 	}
-	for _, other := range append([]string{"Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port"}, ofConnection...) {
+	for _, other := range append([]string{"Via"}, ofConnection...) {
 		if strings.EqualFold(alike, other) {
 			return true
 		}
 	}
-	return len(alike) >= len("OpenHQM-") && strings.EqualFold(alike[:len("OpenHQM-")], "OpenHQM-")
+	for _, prefix := range []string{"OpenHQM-", "X-Forwarded-"} {
+		if len(alike) >= len(prefix) && strings.EqualFold(alike[:len(prefix)], prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // wantArrived holds what arrived against what was stored.

@@ -68,7 +68,7 @@ func rateLimitReset(lines []string) time.Duration {
 			remaining, reset := "", ""
 			for _, p := range parameters[1:] {
 				key, value, _ := strings.Cut(p, "=")
-				switch strings.Trim(key, " ") {
+				switch strings.Trim(key, " \t") {
 				case "r":
 					remaining = strings.Trim(value, " \t")
 				case "t":
