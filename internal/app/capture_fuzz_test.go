@@ -321,7 +321,7 @@ func (s *sentRequest) kept(h http.Header) http.Header {
 }
 
 var (
-	portAtEnd   = regexp.MustCompile(`:([0-9]+)$`)
+	portAtEnd   = regexp.MustCompile(`^(?:[^:\[\]]*|\[[^\[\]]*\]):([0-9]+)$`)
 	punctuation = regexp.MustCompile(`[^0-9A-Za-z]`)
 )
 

@@ -35,7 +35,9 @@ func (e *Endpoint) addForwarded(h http.Header, in *arrival) {
 		}
 		element = append(element, "for="+ip)
 	}
+	called := first(h["X-Forwarded-Host"])
 	if in.host != "" && httpguts.ValidHostHeader(in.host) {
+		called = orElse(called, in.host) // whole: a comma may stand in a host
 		setDefault(h, "X-Forwarded-Host", in.host)
 		host := in.host
 		if !httpguts.ValidHeaderFieldName(host) { // not a token: it has a port
@@ -47,7 +49,7 @@ func (e *Endpoint) addForwarded(h http.Header, in *arrival) {
 		setDefault(h, "X-Forwarded-Proto", in.scheme)
 		element = append(element, "proto="+in.scheme)
 	}
-	if port := forwardedPort(first(h["X-Forwarded-Host"]), first(h["X-Forwarded-Proto"])); port != "" {
+	if port := forwardedPort(called, first(h["X-Forwarded-Proto"])); port != "" {
 		setDefault(h, "X-Forwarded-Port", port)
 	}
 	if len(element) > 0 {
