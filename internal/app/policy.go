@@ -109,6 +109,12 @@ func terms(e *config.Endpoint) ingress.Terms {
 	return t
 }
 
+// modeOf returns the mode of captured requests; the configuration has checked its name.
+func modeOf(p *config.Proxy) ingress.Mode {
+	mode, _ := ingress.ParseMode(p.Mode)
+	return mode
+}
+
 // submitMethod is the method of a submit that names none.
 func submitMethod(e *config.Endpoint) string {
 	if e.Method == "" {

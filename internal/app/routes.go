@@ -72,12 +72,12 @@ func routeAction(r *config.Route, targets *ingress.Table) (ingress.Action, error
 
 // routeTarget returns an endpoint as the requests of a route meet it.
 func routeTarget(r *config.Route, t ingress.Target) ingress.Target {
-	if mode, ok := ingress.ParseMode(r.Mode); ok && mode != ingress.ModeDefault { // the configuration has checked it
-		t.Mode = mode
+	if r.Mode != "" {
+		t.Mode, _ = ingress.ParseMode(r.Mode) // the configuration has checked it
 	}
 	t.Wait = r.Wait.Std()
 	if r.OnDisconnect != "" {
-		t.KeepOnDisconnect = r.OnDisconnect == "keep"
+		t.KeepOnDisconnect = r.OnDisconnect == config.DisconnectKeep
 	}
 	t.RequireKey = t.RequireKey || r.RequireIdempotencyKey
 	if r.Ordering.Header != "" {

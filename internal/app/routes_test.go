@@ -247,6 +247,24 @@ func TestARoutesTargetIsTheEndpointsWithItsOwnTerms(t *testing.T) {
 	}
 }
 
+func TestARouteTakesTheModeOfTheProxyOrItsOwn(t *testing.T) {
+	c := shop(t, "default_endpoint: a, mode: sync, on_disconnect: keep, ", "  - {name: r, endpoint: a}\n  - {name: s, endpoint: a, mode: default, on_disconnect: cancel}\n")
+	made, err := (&builder{}).build(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer made.closeWhatIsNotIn(nil)
+	for i, want := range []ingress.Target{{Mode: ingress.ModeSync, KeepOnDisconnect: true}, {Mode: ingress.ModeDefault}} {
+		action, err := routeAction(&c.Routes[i], made.table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := action.Choices[0]; got.Mode != want.Mode || got.KeepOnDisconnect != want.KeepOnDisconnect {
+			t.Errorf("route %d: mode %s, keep %t", i, got.Mode, got.KeepOnDisconnect)
+		}
+	}
+}
+
 func TestRouteTestSaysWhereARequestGoesAndMasksSecrets(t *testing.T) {
 	c := load(t, "proxy: {endpoints: {a: {url: 'http://a/base?api_key=s3cret', auth_type: custom, auth_header_name: X-Gate, auth_token: s3cret}}}\n"+
 		"routes: [{name: r, match: {headers: {X-Api-Key: s3cret}}, endpoint: a}, {name: s, match: {path: /x}, endpoint: a, rewrite: {path: /y}, mode: async, priority: 4}]")

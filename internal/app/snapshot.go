@@ -152,7 +152,8 @@ func (b *builder) targets(s *snapshot) *ingress.Table {
 	for _, name := range s.names {
 		q := s.queues[name]
 		t := ingress.Target{Name: name, Queue: name, Endpoint: q.endpoint != nil, Selectable: true,
-			Wait: s.config.Proxy.Wait.Std(), MaxWait: maxWait}
+			Mode: modeOf(&s.config.Proxy), Wait: s.config.Proxy.Wait.Std(), MaxWait: maxWait,
+			KeepOnDisconnect: s.config.Proxy.OnDisconnect == config.DisconnectKeep}
 		if q.endpoint != nil {
 			e := s.config.Proxy.Endpoints[name]
 			t.Selectable = e.Selectable

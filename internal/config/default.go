@@ -54,7 +54,9 @@ func Default() *Config {
 			StripHeaders:    []string{},
 			MaxRequestSize:  10 * mib,
 			MaxResponseSize: 10 * mib,
+			Mode:            "default",
 			Wait:            10 * second,
+			OnDisconnect:    DisconnectCancel,
 		},
 		Cache: Cache{TTL: 24 * hour},
 		Callback: Callback{

@@ -31,12 +31,29 @@ type Proxy struct {
 	MaxRequestSize Size `yaml:"max_request_size" min:"1"`
 	// Largest answer body that is stored. What exceeds it is cut there and flagged.
 	MaxResponseSize Size `yaml:"max_response_size" min:"1"`
-	// How long a captured request is held for the real answer before it gets 202. 0 never holds.
+	// What becomes of a captured request: `sync`, it passes straight through and is not queued; `async`, it is stored and answered
+	// 202; `auto`, it is stored and its client held for up to `wait`; `default`, safe methods, upgrades, gRPC-Web and event streams
+	// are sync, the rest auto. `Prefer: respond-async` makes a sync of `default` async, never one that is set here. A request
+	// that only a live connection can serve (an upgrade, gRPC-Web) is refused where this is `async` or `auto`. Requests for the
+	// demo handler are stored, sync or not.
+	Mode string `yaml:"mode" enum:"default|sync|async|auto"`
+	// How long a captured request is held for the real answer before it gets 202, and how long one that passes through waits in
+	// line before it gets 503. 0 never holds, and passes only what is let through at once.
 	Wait Duration `yaml:"wait" max:"1h"`
+	// What becomes of a stored request whose client goes while it is held. `cancel`: a request that nobody has begun is cancelled,
+	// since its client was not told that it was accepted and will send it again; one with an Idempotency-Key is kept, for the
+	// repeat to join. `keep`: it goes on. What has begun always goes on.
+	OnDisconnect string `yaml:"on_disconnect" enum:"cancel|keep"`
 	// The configured HTTP targets, by name. Names consist of letters, digits, `.`, `_` and `-`, and do not begin with `_`.
 	// In the environment: all of them as one JSON object, or key by key.
 	Endpoints map[string]Endpoint `yaml:"endpoints"`
 }
+
+// What becomes of a stored request whose client goes while it is held.
+const (
+	DisconnectCancel = "cancel"
+	DisconnectKeep   = "keep"
+)
 
 // Ways to authenticate to an endpoint.
 const (

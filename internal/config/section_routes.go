@@ -15,13 +15,13 @@ type Route struct {
 	// What decides among `weights`: `header:NAME` or `query:NAME`, or `client`, the address of the peer, which also decides for a
 	// request without that field.
 	WeightKey string `yaml:"weight_key"`
-	// `sync` passes straight through, `async` is stored and answered 202, `auto` is stored and held for the real answer. Empty: as
-	// the request is.
-	Mode string `yaml:"mode" enum:"|sync|async|auto"`
+	// `sync` passes straight through, `async` is stored and answered 202, `auto` is stored and held for the real answer, `default`:
+	// as the request is. Empty: `proxy.mode`.
+	Mode string `yaml:"mode" enum:"|default|sync|async|auto"`
 	// How long `auto` holds, and how long `sync` waits for its turn. Default: `proxy.wait`.
 	Wait Duration `yaml:"wait" max:"1h"`
-	// What becomes of a stored request that nobody has begun when its client leaves: `cancel`, or `keep`. Empty: as for requests
-	// without a route, which are cancelled.
+	// What becomes of a stored request that nobody has begun when its client leaves: `cancel`, or `keep`. Empty:
+	// `proxy.on_disconnect`.
 	OnDisconnect string `yaml:"on_disconnect" enum:"|cancel|keep"`
 	// Priority of requests that name none, 9 being the most urgent.
 	Priority int `yaml:"priority" min:"0" max:"9"`

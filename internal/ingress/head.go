@@ -74,6 +74,11 @@ func (h *Handler) readHead(w http.ResponseWriter, r *http.Request, c *call) *rep
 		c.prefer = readPreferences(lines)
 	}
 	c.mode = decide(r, &c.target, &c.prefer)
+	if c.mode != ModeSync && c.target.Pass != nil && unstorable(r) {
+		return reply.NewProblem(reply.KindUnsupportedProto,
+			"an upgrade or gRPC-Web needs a live connection to its end, and requests here are stored (the mode is "+c.target.Mode.String()+
+				"); set the mode, proxy.mode or that of its route, to default or sync")
+	}
 	if problem := h.readCallback(r, c); problem != nil {
 		return problem
 	}

@@ -375,6 +375,25 @@ func TestAClosedEndpointIsNotWaitedFor(t *testing.T) {
 	}
 }
 
+func TestAnAnswerThatWouldComeTooLateIsNotWaitedFor(t *testing.T) {
+	for waiting, want := range map[int]time.Duration{3: 5 * time.Second, 10: 0} { // at one a second, for up to 5 s
+		t.Run(fmt.Sprint(waiting, " ahead"), func(t *testing.T) {
+			bubble(t, setup{}, func(t *testing.T, broker *queue.Broker, handler http.Handler) {
+				if _, err := broker.SetGate(t.Context(), "app", queue.GateChange{Limits: &queue.Limits{Rate: 1, Burst: 1}}); err != nil {
+					t.Fatal(err)
+				}
+				for range waiting {
+					serve(handler, post("Prefer", "respond-async"))
+				}
+				time.Sleep(2 * time.Second) // the counters are measured each second
+				if w, took := serve(handler, post()); w.Code != http.StatusAccepted || took != want {
+					t.Errorf("status %d after %v, want 202 after %v", w.Code, took, want)
+				}
+			})
+		})
+	}
+}
+
 func TestATokenThatExpiresBoundsTheDeadline(t *testing.T) {
 	target := app()
 	target.ForwardsAuthorization = true

@@ -53,7 +53,8 @@ func ParseMode(name string) (Mode, bool) {
 //	(none)      by request: safe methods, upgrades, gRPC-Web and event streams are sync, the rest auto;
 //	            a sync that was not configured becomes async, or auto with a wait; upgrades and gRPC-Web stay sync
 //
-// Sync needs a target through which requests pass; without one it is auto.
+// Sync needs a target through which requests pass; without one it is auto. What only makes sense on a live connection is
+// refused by readHead where it would be stored at an endpoint.
 func decide(r *http.Request, t *Target, p *preferences) Mode {
 	mode := t.Mode
 	if mode == ModeDefault {

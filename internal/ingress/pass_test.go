@@ -47,6 +47,9 @@ func TestEachRequestGetsItsMode(t *testing.T) {
 		{"configured sync", ingress.ModeSync, posted + "Prefer: respond-async\r\n", "sync"},
 		{"configured async", ingress.ModeAsync, get + "Prefer: wait=5\r\n", "async"},
 		{"configured auto", ingress.ModeAuto, get, "auto"},
+		{"configured sync, a wait", ingress.ModeSync, posted + "Prefer: respond-async, wait=2\r\n", "sync"},
+		{"configured async, an upgrade", ingress.ModeAsync, get + "Connection: Upgrade\r\nUpgrade: websocket\r\n", "refused"},
+		{"configured auto, gRPC-Web", ingress.ModeAuto, posted + "Content-Type: application/grpc-web\r\n", "refused"},
 		{"configured auto, respond-async", ingress.ModeAuto, get + "Prefer: respond-async\r\n", "async"},
 	}
 	for _, test := range tests {
@@ -59,7 +62,7 @@ func TestEachRequestGetsItsMode(t *testing.T) {
 				f.answers(t, f.lease(t, "app"), created())
 			}
 			a := c.read(test.raw[:4])
-			got := map[int]string{200: "sync", 201: "auto", 202: "async"}[a.status]
+			got := map[int]string{200: "sync", 201: "auto", 202: "async", 501: "refused"}[a.status]
 			if got != test.want {
 				t.Errorf("status %d means %q, want %q: %s", a.status, got, test.want, a.body)
 			}
