@@ -23,6 +23,9 @@ type Limits struct {
 	MaxLeased int     // leases and reservations at once
 	Rate      float64 // leases and reservations per second
 	Burst     int     // how many of them may come at one moment when the queue was idle; 0 means 1
+	// SyncShare is how many of a hundred slots and tokens are for reservations while leases want them too, as [Shares] says; 0
+	// means DefaultSyncShare. What one side does not want is the other's.
+	SyncShare int `json:",omitzero"`
 }
 
 // HoldReason says why a queue is held: a closed set, shared by records, logs, metric labels and the API.

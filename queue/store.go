@@ -209,8 +209,8 @@ type ControlStore interface {
 	// SetGate changes the gate of a queue, which need not have had messages, and returns it.
 	SetGate(ctx context.Context, queue string, change GateChange) (Gate, error)
 
-	// Reserve takes a slot and a token of the queue's gate for a call that is not queued, in turn with Lease, and blocks
-	// until there is room. When ctx ends first it returns a GateError; a ctx that has ended before the call still gets
+	// Reserve takes a slot and a token of the queue's gate for a call that is not queued, in turn with Lease as [Shares]
+	// says, and blocks until there is room. When ctx ends first it returns a GateError; a ctx that has ended before the call still gets
 	// what is free at once. The reservation ends after TTL unless it is extended, and with the process that made it.
 	Reserve(ctx context.Context, queue string, ttl time.Duration) (LeaseRef, error)
 

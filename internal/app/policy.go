@@ -73,7 +73,7 @@ func verdictOf(word string) queue.Verdict {
 
 // limits returns what bounds an endpoint's deliveries.
 func limits(e *config.Endpoint) queue.Limits {
-	return queue.Limits{MaxLeased: e.Concurrency, Rate: e.Rate.PerSecond(), Burst: e.Burst}
+	return queue.Limits{MaxLeased: e.Concurrency, Rate: e.Rate.PerSecond(), Burst: e.Burst, SyncShare: e.SyncShare}
 }
 
 // endpointFlow returns how an endpoint is slowed down by what its calls come to.

@@ -33,7 +33,7 @@ func TestAReloadSwapsEverythingOrNothing(t *testing.T) {
 		t.Fatal(got)
 	}
 
-	after := load(t, "proxy: {default_endpoint: a, endpoints: {a: {url: '"+second+"', concurrency: 3, rate: 50/s}}}\n"+
+	after := load(t, "proxy: {default_endpoint: a, endpoints: {a: {url: '"+second+"', concurrency: 3, rate: 50/s, sync_share: 30}}}\n"+
 		"monitoring: {log_level: debug}\nserver: {max_header_bytes: 32KiB}")
 	restart, err := p.Reload(after)
 	if err != nil {
@@ -48,7 +48,7 @@ func TestAReloadSwapsEverythingOrNothing(t *testing.T) {
 	if level.Level() != slog.LevelDebug {
 		t.Errorf("level %s", level.Level())
 	}
-	await(t, "the new limits", func() bool { return gateOf(t, p, "a").Limits == queue.Limits{MaxLeased: 3, Rate: 50, Burst: 1} })
+	await(t, "the new limits", func() bool { return gateOf(t, p, "a").Limits == queue.Limits{MaxLeased: 3, Rate: 50, Burst: 1, SyncShare: 30} })
 
 	wrong := load(t, "proxy: {default_endpoint: b, endpoints: {b: {url: '"+first+"'}, c: {url: 'http://192.0.2.1'}}}")
 	c := wrong.Proxy.Endpoints["c"]

@@ -90,6 +90,7 @@ func defaultEndpoint() Endpoint {
 		Maintenance:    []Maintenance{},
 		Ordering:       Ordering{OnDead: OrderingSkip},
 		Burst:          1,
+		SyncShare:      50,
 		TLS:            TLS{MinVersion: "1.2"},
 		Breaker:        Breaker{Failures: 5, Statuses: []string{"502", "503", "504"}, Wait: 5 * second, WaitMax: 30 * second},
 		RetryBudget:    20,

@@ -177,6 +177,10 @@ type Endpoint struct {
 	// Calls at once, over all workers and pass-through calls together. 0 sets no limit of its own: deliveries are bounded by
 	// `worker.concurrency`, pass-through calls are not.
 	Concurrency int `yaml:"concurrency" min:"0" max:"1000000"`
+	// How many percent of the calls that `concurrency` and `rate` allow are for requests that pass through while queued ones wait
+	// too. What one kind does not use is the other's, until the calls that it was lent to have ended. With a concurrency of 1 they
+	// take turns by this share.
+	SyncShare int `yaml:"sync_share" min:"1" max:"99"`
 	// Calls per time, over all workers and pass-through calls. 0: no limit.
 	Rate Rate `yaml:"rate"`
 	// Calls that may start at once after a pause, within `rate`. With 1, a rate above some hundreds a second is not quite reached,

@@ -104,6 +104,7 @@ func subjects() []subject {
 		{"lane", laneScenarios()},
 		{"gate", gateScenarios()},
 		{"reserve", reserveScenarios()},
+		{"shares", sharing()},
 		{"cancel", cancelScenarios()},
 		{"redrive", redriveScenarios()},
 		{"wait", waitScenarios()},

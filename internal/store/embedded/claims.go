@@ -85,6 +85,9 @@ func (s *Store) claim(ctx context.Context, c *claim) error {
 		}
 		c.waiting = true
 		s.claims = append(s.claims, c)
+		if c.reserve != nil {
+			c.reserve.passing++
+		}
 	})
 	s.submit(&c.op)
 	leave := ctx.Done()
@@ -139,6 +142,7 @@ func (u *unit) withdraw(c *claim) {
 		}
 	}
 	if c.reserve != nil {
+		c.reserve.passing--
 		c.refused = u.closedBecause(c.reserve)
 	}
 	u.finish(&c.op)

@@ -26,6 +26,8 @@ type line struct {
 	gate     queue.Gate
 	bucket   queue.Bucket
 	reserved int
+	shares   queue.Shares
+	passing  int // claims in the line that reserve here
 	lack     lack
 
 	touched bool // by the unit under way

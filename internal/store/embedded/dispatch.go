@@ -9,34 +9,56 @@ import (
 	"github.com/openhqm/openhqm/queue"
 )
 
-// dispatch serves the claims in their order, as far as messages, gates and shares allow.
+// dispatch serves the claims in their order, as far as messages, gates and shares allow. Leases and reservations of one queue
+// leave each other their turns, until a round gives nothing; then what is left is for whoever wants it.
 func (s *Store) dispatch(u *unit) {
 	if len(s.claims) == 0 {
 		return
 	}
 	s.timer.gate = never
 	s.short = false
+	s.strict, s.deferred = true, false
+	for u.round() && s.deferred {
+		s.deferred = false
+	}
+	if s.strict = false; s.deferred {
+		u.round()
+	}
 	left := s.claims[:0]
 	for _, c := range s.claims {
-		if u.err == nil && u.serve(c) {
-			c.waiting = false
-			if fault.Planted(fault.LeaseBeforeSync) {
-				c.wake <- signalDone
-				continue
-			}
-			u.finish(&c.op)
-		} else {
+		if !c.served() || u.err != nil {
 			left = append(left, c)
+			continue
 		}
+		c.waiting = false
+		if fault.Planted(fault.LeaseBeforeSync) {
+			c.wake <- signalDone
+			continue
+		}
+		u.finish(&c.op)
 	}
 	clear(s.claims[len(left):])
 	s.claims = left
 }
 
+// round gives each claim what there is for it, and reports whether that was anything.
+func (u *unit) round() (any bool) {
+	for _, c := range u.s.claims {
+		if u.err == nil {
+			any = u.serve(c) || any
+		}
+	}
+	return any
+}
+
+// served reports whether a claim got something.
+func (c *claim) served() bool { return len(c.leases) > 0 || c.granted.Token != 0 }
+
 func (u *unit) serve(c *claim) bool {
 	if c.reserve != nil {
-		return u.serveReserve(c)
+		return c.granted.Token == 0 && u.serveReserve(c)
 	}
+	had := len(c.leases)
 	var passed []*line // queues whose heads wait for Run to expire them; they must not stop the others
 	for len(c.leases) < c.lease.Max && u.s.ready > 0 && u.err == nil {
 		q, want := u.choose(c, passed)
@@ -51,7 +73,7 @@ func (u *unit) serve(c *claim) bool {
 		c.leases = append(c.leases, u.grant(q, e, c.lease, want))
 		u.promoteLanes()
 	}
-	return len(c.leases) > 0
+	return len(c.leases) > had
 }
 
 // choose returns the wanted queue that is served next: of those with eligible work the one served longest ago, except
@@ -70,6 +92,10 @@ func (u *unit) choose(c *claim, passed []*line) (*line, *queue.Want) {
 		if !u.s.disk.holds(want.Room) {
 			u.s.short = true
 			q.lacks(want.Room, u.now)
+			continue
+		}
+		if u.s.strict && q.passing > 0 && q.shares.PassNext(q.gate, q.counts.Leased, int64(q.reserved)) {
+			u.s.deferred = true
 			continue
 		}
 		candidate, of := &best, &ofBest
@@ -158,6 +184,9 @@ func (u *unit) grant(q *line, e *entry, request *queue.LeaseRequest, want *queue
 	if !fault.Planted(fault.RateNotCounted) {
 		q.bucket.Take(u.now, q.gate.Limits)
 	}
+	if q.passing > 0 {
+		q.shares.Leased(q.gate.Limits)
+	}
 	if !fault.Planted(fault.LowPriorityStarves) {
 		q.turns.Taken(int(e.rec.Priority))
 	}
@@ -172,9 +201,15 @@ func (u *unit) grant(q *line, e *entry, request *queue.LeaseRequest, want *queue
 }
 
 func (u *unit) serveReserve(c *claim) bool {
-	if !u.open(c.reserve) {
+	q := c.reserve
+	if !u.open(q) {
 		return false
 	}
+	if u.s.strict && !q.shares.PassNext(q.gate, q.counts.Leased, int64(q.reserved)) && u.s.leasable(q) {
+		u.s.deferred = true
+		return false
+	}
+	q.passing--
 	c.granted = u.s.reserve(c.reserve, c.ttl, u.now)
 	return true
 }

@@ -56,6 +56,8 @@ type Store struct {
 	expiries     expiries
 	claims       []*claim
 	short        bool  // a claim waits for room for an answer
+	strict       bool  // leases and reservations leave each other their turns
+	deferred     bool  // one did
 	ready        int64 // over all queues
 	unfinished   int64 // over all visible queues
 	bytes        int64

@@ -41,12 +41,15 @@ func (s *Store) reserveNow(c *claim, queueName string) bool {
 }
 
 // contended reports whether a claim is in the line that the queue's gate keeps waiting.
-func (s *Store) contended(q *line) bool {
+func (s *Store) contended(q *line) bool { return q.passing > 0 || s.leasable(q) }
+
+// leasable reports whether a claim in the line could take a message of a queue.
+func (s *Store) leasable(q *line) bool {
+	if q.counts.Ready == 0 {
+		return false
+	}
 	for _, c := range s.claims {
-		if c.reserve == q {
-			return true
-		}
-		if c.lease != nil && q.counts.Ready > 0 &&
+		if c.lease != nil && len(c.leases) < c.lease.Max &&
 			slices.ContainsFunc(c.lease.Queues, func(w queue.Want) bool { return w.Queue == q.name }) {
 			return true
 		}
@@ -57,6 +60,9 @@ func (s *Store) contended(q *line) bool {
 // reserve grants a reservation of a queue whose gate is open.
 func (s *Store) reserve(q *line, ttl time.Duration, now time.Time) queue.LeaseRef {
 	q.bucket.Take(now, q.gate.Limits)
+	if q.counts.Ready > 0 {
+		q.shares.Passed(q.gate.Limits)
+	}
 	q.reserved++
 	s.reservations++
 	l := &lease{id: queue.NewID(queue.HomeOf(q.name), now), token: queue.Token(s.reservations), expiresAt: now.Add(ttl), reserves: q}

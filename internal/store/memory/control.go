@@ -64,7 +64,14 @@ func (s *Store) serveReserve(w *waiter, now time.Time) bool {
 		s.opensAt = earlier(s.opensAt, at)
 		return false
 	}
+	if s.strict && !l.shares.PassNext(l.gate, l.counts.Leased, int64(l.reserved)) && s.leasable(l, now) {
+		return false
+	}
 	l.bucket.Take(now, l.gate.Limits)
+	l.passing--
+	if l.counts.Ready > 0 {
+		l.shares.Passed(l.gate.Limits)
+	}
 	l.reserved++
 	s.names++
 	r := &slot{line: l, id: queue.NewID(queue.HomeOf(l.name), now), token: queue.Token(s.names)}

@@ -43,6 +43,9 @@ func (s *Store) wait(ctx context.Context, w *waiter) error {
 	defer s.calls.Done()
 	w.served = make(chan struct{})
 	w.place = s.waiting.PushBack(w)
+	if w.reserve != "" {
+		s.line(w.reserve).passing++
+	}
 	s.stirred = true
 	s.commit(now)
 	select {
@@ -60,6 +63,9 @@ func (s *Store) wait(ctx context.Context, w *waiter) error {
 		return nil
 	default:
 		s.waiting.Remove(w.place)
+		if w.reserve != "" {
+			s.line(w.reserve).passing--
+		}
 		return err
 	}
 }
@@ -70,10 +76,16 @@ func (s *Store) serveAll(now time.Time) {
 		return
 	}
 	s.stirred, s.opensAt = false, time.Time{}
+	// Leases and reservations leave each other their turns, until a round gives nothing; then what is left is for whoever wants it.
+	s.strict = true
+	for s.serveRound(now) {
+	}
+	s.strict = false
+	s.serveRound(now)
 	for place := s.waiting.Front(); place != nil; {
 		w := place.Value.(*waiter)
 		place = place.Next()
-		if s.serve(w, now) {
+		if w.granted() {
 			s.waiting.Remove(w.place)
 			close(w.served)
 		}
@@ -81,19 +93,42 @@ func (s *Store) serveAll(now time.Time) {
 	s.stirred = false
 }
 
-// serve gives a waiter what there is for it, and reports whether that was anything.
-func (s *Store) serve(w *waiter, now time.Time) bool {
-	if w.reserve != "" {
-		return s.serveReserve(w, now)
-	}
-	for len(w.leases) < w.request.Max {
-		want := s.pick(&w.request, now)
-		if want == nil {
-			break
+// serveRound gives each waiter what there is for it, and reports whether that was anything.
+func (s *Store) serveRound(now time.Time) (any bool) {
+	for place := s.waiting.Front(); place != nil; place = place.Next() {
+		w := place.Value.(*waiter)
+		if w.reserve != "" {
+			any = !w.granted() && s.serveReserve(w, now) || any
+			continue
 		}
-		w.leases = append(w.leases, s.grant(&w.request, want, now))
+		for len(w.leases) < w.request.Max {
+			want := s.pick(&w.request, now)
+			if want == nil {
+				break
+			}
+			w.leases = append(w.leases, s.grant(&w.request, want, now))
+			any = true
+		}
 	}
-	return len(w.leases) > 0
+	return any
+}
+
+// granted reports whether the waiter got something.
+func (w *waiter) granted() bool { return len(w.leases) > 0 || w.ref.Token != 0 }
+
+// leasable reports whether a lease that waits could take a message of a queue.
+func (s *Store) leasable(l *line, now time.Time) bool {
+	if l.next(now) == nil {
+		return false
+	}
+	for place := s.waiting.Front(); place != nil; place = place.Next() {
+		w := place.Value.(*waiter)
+		if w.reserve == "" && len(w.leases) < w.request.Max &&
+			slices.ContainsFunc(w.request.Queues, func(want queue.Want) bool { return want.Queue == l.name }) {
+			return true
+		}
+	}
+	return false
 }
 
 // pick returns the wanted queue whose turn it is among those with eligible work, or nil. Of those, one that holds its
@@ -110,6 +145,9 @@ func (s *Store) pick(request *queue.LeaseRequest, now time.Time) *queue.Want {
 		ok, _, at := l.open(now)
 		if !ok {
 			s.opensAt = earlier(s.opensAt, at)
+			continue
+		}
+		if s.strict && l.passing > 0 && l.shares.PassNext(l.gate, l.counts.Leased, int64(l.reserved)) {
 			continue
 		}
 		best := &below
@@ -131,6 +169,9 @@ func (s *Store) grant(request *queue.LeaseRequest, want *queue.Want, now time.Ti
 	l := s.lines[want.Queue]
 	e := l.next(now)
 	l.bucket.Take(now, l.gate.Limits)
+	if l.passing > 0 {
+		l.shares.Leased(l.gate.Limits)
+	}
 	l.turns.Taken(int(e.record.Priority))
 	s.turn++
 	l.served = s.turn

@@ -16,6 +16,8 @@ type line struct {
 	gate     queue.Gate
 	bucket   queue.Bucket
 	reserved int
+	shares   queue.Shares
+	passing  int // waiters of Reserve
 	turns    queue.Turns
 	served   uint64 // the store's turn at which the last one was granted
 }

@@ -60,6 +60,7 @@ type Store struct {
 	bytes      int64
 	open       int64         // bytes of visible messages that are not terminal, bodies included
 	stirred    bool          // something changed since the waiters were looked at
+	strict     bool          // leases and reservations leave each other their turns
 	opensAt    time.Time     // when a gate that a waiter stands before opens; zero if that is not known
 	wakeAt     time.Time     // when Run looks next; zero: only when rearmed
 	rearm      chan struct{} // closed when Run has to look earlier
