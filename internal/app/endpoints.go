@@ -22,6 +22,7 @@ func endpointConfig(name string, e *config.Endpoint, p *config.Proxy) endpoint.C
 		Timeout:              e.Timeout.Std(),
 		ConnectTimeout:       e.ConnectTimeout.Std(),
 		FirstByteTimeout:     e.FirstByteTimeout.Std(),
+		ExpectContinue:       e.ExpectContinue,
 		Headers:              revealed(e.Headers),
 		HeaderNames:          e.HeaderNames,
 		ForwardHeaders:       e.ForwardHeaders,

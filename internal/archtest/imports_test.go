@@ -84,7 +84,7 @@ var imports = map[string]rule{
 var testImports = rule{
 	ours: []string{"queue", "queue/storetest", "internal/store/memory", "internal/telemetry", "test/authority", "test/freeport", "test/issuer", "test/misbehaviour", "test/recorder"},
 	drivers: []string{
-		"go.uber.org/goleak", "pgregory.net/rapid", "github.com/rogpeppe/go-internal",
+		"go.uber.org/goleak", "pgregory.net/rapid", "github.com/rogpeppe/go-internal", "github.com/coder/websocket",
 		"github.com/prometheus/client_golang", "go.yaml.in/yaml/v3", "golang.org/x/sys",
 		"github.com/pb33f/libopenapi", "github.com/pb33f/libopenapi-validator", "github.com/dunglas/httpsfv", "golang.org/x/net/http2",
 	},

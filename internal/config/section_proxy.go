@@ -117,6 +117,11 @@ type Endpoint struct {
 	ConnectTimeout Duration `yaml:"connect_timeout" min:"1ms"`
 	// How long the endpoint may take to begin its answer. 0: as long as `timeout`.
 	FirstByteTimeout Duration `yaml:"first_byte_timeout"`
+	// Whether `Expect: 100-continue` of a request that passes through is asked of the endpoint, which then says whether the client
+	// shall send its body; one that says nothing for a second is sent the body. `false`: OpenHQM asks for the body itself, once it
+	// has a slot for the call. Servers and proxies have been made to lose count of requests by this field, so that it is for
+	// endpoints that are known to treat it rightly.
+	ExpectContinue bool `yaml:"expect_continue"`
 	// Largest body of a request that is stored for this endpoint. Beyond it the answer is 413. What passes through is not bounded.
 	// Default: `proxy.max_request_size`.
 	MaxRequestSize Size `yaml:"max_request_size" min:"1"`

@@ -44,7 +44,9 @@ type Config struct {
 	Timeout          time.Duration // one attempt, the answer's body included; for Pass until the answer's head
 	ConnectTimeout   time.Duration // DNS, connect and TLS
 	FirstByteTimeout time.Duration // from the request's last byte to the answer's head; 0: Timeout
-	IdleTimeout      time.Duration // how long an unused connection is kept
+	// ExpectContinue asks the endpoint what a client of a passed request asks by Expect: 100-continue.
+	ExpectContinue bool
+	IdleTimeout    time.Duration // how long an unused connection is kept
 
 	// Headers are set on every request and replace the client's fields of those names.
 	Headers map[string]string

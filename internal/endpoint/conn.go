@@ -191,6 +191,17 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
+// CloseWrite tells the endpoint that nothing more comes, while what it sends is still read: either side of an upgraded
+// connection may end first.
+func (c *conn) CloseWrite() error { return closeWrite(c.Conn) }
+
+func closeWrite(c net.Conn) error {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
 // counter counts the bytes that the network took.
 type counter struct {
 	net.Conn
@@ -202,3 +213,6 @@ func (c *counter) Write(p []byte) (int, error) {
 	c.n.Add(int64(n))
 	return n, err
 }
+
+// CloseWrite is that of the connection below.
+func (c *counter) CloseWrite() error { return closeWrite(c.Conn) }

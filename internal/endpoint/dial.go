@@ -25,12 +25,17 @@ func (e *Endpoint) newTransport(now *trust) *http.Transport {
 		MaxIdleConnsPerHost:    pool,
 		IdleConnTimeout:        e.config.IdleTimeout,
 		ResponseHeaderTimeout:  e.config.FirstByteTimeout,
+		ExpectContinueTimeout:  continueWithin,
 		MaxResponseHeaderBytes: MaxResponseHeader,
 		ReadBufferSize:         readBuffer,
 	}
 	e.speak(t, now)
 	return t
 }
+
+// continueWithin is how long an endpoint has to say 100 (Continue) to a client that asks before it sends its body; then the
+// body is sent, since many endpoints never say it (RFC 9110 10.1.1).
+const continueWithin = time.Second
 
 // connections returns the transport to send by. Another one takes its place when the files have changed, so that no
 // connection made by the old ones is used for a new request.

@@ -14,12 +14,15 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/openhqm/openhqm/queue"
 )
 
 // Pass sends a request straight through and streams the answer back, by the rules of Handle for fields and
 // authentication. Upgrades pass, server-sent events and answers without a length are flushed as they come, trailers pass
-// both ways. Bodies have no limit. The request ends with its client. Until the answer's head nothing may stand still for
+// both ways. Bodies have no limit; with ExpectContinue the endpoint says whether the client shall send its own.
+// Either side of an upgraded connection may end first. The request ends with its client. Until the answer's head nothing may stand still for
 // longer than FirstByteTimeout, neither of the bodies' sides; afterwards there is no limit, since a stream may last.
 //
 // The caller has reserved a slot at the endpoint's gate, and dropped the forwarding fields of a peer who is not trusted.
@@ -113,6 +116,9 @@ func (e *Endpoint) rewrite(p *httputil.ProxyRequest) {
 	case len(upgrade) == 1 && passesUpgrade(upgrade[0]):
 		h["Connection"], h["Upgrade"] = []string{"Upgrade"}, upgrade
 	}
+	if e.config.ExpectContinue && hasBody(p.In) && httpguts.HeaderValuesContainsToken(p.In.Header["Expect"], "100-continue") {
+		h["Expect"] = valueContinue // it is the endpoint that says whether the client shall send its body
+	}
 	p.Out.Header = h
 	p.Out.Trailer = p.In.Trailer // the same map, which is filled when the body has been read; a clone never is
 	if p.Out.Host, err = e.host(p.In.Host); err != nil {
@@ -124,6 +130,8 @@ func (e *Endpoint) rewrite(p *httputil.ProxyRequest) {
 	}
 	e.aim(p.Out, target, &state.call)
 }
+
+var valueContinue = []string{"100-continue"}
 
 // passesUpgrade keeps other versions of HTTP out: their requests would leave the rules of this hop behind.
 func passesUpgrade(protocol string) bool {

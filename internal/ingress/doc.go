@@ -44,6 +44,11 @@
 //
 // gRPC to an endpoint is refused with 501: its streams and trailers need HTTP/2 from end to end. gRPC-Web passes.
 //
+// Over HTTP/1.1 an answer to a passed request that comes before the end of its body reaches the client with the next piece
+// that it sends, or when it has stood still for a minute: Go's server writes no head while a read of the body is under way.
+// Lifting that (full duplex) would also lift its guard against reading the rest of a body as the next request. Who talks both
+// ways at once uses HTTP/2 or an upgrade.
+//
 // # Not here
 //
 // What an answer looks like (reply), the calls of the API (api), sending (endpoint), policy (queue.Broker), listeners (app).
