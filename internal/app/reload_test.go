@@ -48,7 +48,9 @@ func TestAReloadSwapsEverythingOrNothing(t *testing.T) {
 	if level.Level() != slog.LevelDebug {
 		t.Errorf("level %s", level.Level())
 	}
-	await(t, "the new limits", func() bool { return gateOf(t, p, "a").Limits == queue.Limits{MaxLeased: 3, Rate: 50, Burst: 1, SyncShare: 30} })
+	await(t, "the new limits", func() bool {
+		return gateOf(t, p, "a").Limits == queue.Limits{MaxLeased: 3, Rate: 50, Burst: 1, SyncShare: 30}
+	})
 
 	wrong := load(t, "proxy: {default_endpoint: b, endpoints: {b: {url: '"+first+"'}, c: {url: 'http://192.0.2.1'}}}")
 	c := wrong.Proxy.Endpoints["c"]
