@@ -44,6 +44,18 @@ func (a *Admin) Resume(ctx context.Context, name string) (*Queue, error) {
 	return q, a.json(ctx, http.MethodPost, "/queues/"+url.PathEscape(name)+"/resume", nil, nil, nil, q)
 }
 
+// PauseIntake lets no new requests into a queue, which get 503; what is there is delivered as before.
+func (a *Admin) PauseIntake(ctx context.Context, name string, h HoldRequest) (*Queue, error) {
+	q := &Queue{}
+	return q, a.json(ctx, http.MethodPost, "/queues/"+url.PathEscape(name)+"/intake/pause", nil, nil, h, q)
+}
+
+// ResumeIntake ends a pause of the intake.
+func (a *Admin) ResumeIntake(ctx context.Context, name string) (*Queue, error) {
+	q := &Queue{}
+	return q, a.json(ctx, http.MethodPost, "/queues/"+url.PathEscape(name)+"/intake/resume", nil, nil, nil, q)
+}
+
 // Purge removes messages of a queue: those that wait, or those in the states that the filter names. Running ones stay.
 // One call does a bounded part; go on with Next as the filter's Cursor until it is empty.
 func (a *Admin) Purge(ctx context.Context, name string, f Filter) (*Purged, error) {

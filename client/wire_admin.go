@@ -21,8 +21,16 @@ type Queue struct {
 	Rate     float64    `json:"drain_per_second"` // measured; 0 if nothing was
 	Counts   Counts     `json:"counts"`
 	Limits   Limits     `json:"limits"`
-	Holds    []Hold     `json:"holds"` // while there is one, nothing of the queue is delivered
+	Holds    []Hold     `json:"holds"`                   // while there is one, nothing of the queue is delivered
+	Intake   *Intake    `json:"intake_paused,omitempty"` // while it is there, new requests get 503
 	Recovery *Recovery  `json:"recovery,omitempty"`
+}
+
+// Intake is the pause in which a queue takes no new requests.
+type Intake struct {
+	Since time.Time  `json:"since"`
+	Until *time.Time `json:"until"` // nil: until the intake is resumed
+	Note  string     `json:"note,omitempty"`
 }
 
 // Recovery is how far the endpoint of a queue has come back from an outage.

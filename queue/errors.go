@@ -26,6 +26,9 @@ var (
 	ErrKeyReused = errors.New("idempotency key already used for a different request")
 	// ErrFull is returned by Enqueue (as a [FullError]): a bound of the queue is reached. Nothing was stored; try later.
 	ErrFull = errors.New("queue full")
+	// ErrIntakePaused is returned by Enqueue (as an [IntakeError]): an operator lets no new messages in. Nothing was stored;
+	// try later.
+	ErrIntakePaused = errors.New("intake paused")
 	// ErrBodyTooLarge is returned by ReceiveBody: the body exceeds its limit. Nothing was stored.
 	ErrBodyTooLarge = errors.New("body too large")
 	// ErrGateClosed is returned by Reserve (as a [GateError]) when its context ended before there was room.
@@ -68,6 +71,25 @@ func (e *FullError) Error() string {
 
 // Is reports that a FullError is an ErrFull.
 func (e *FullError) Is(target error) bool { return target == ErrFull }
+
+// IntakeError says which queue takes no new messages, and for how long.
+type IntakeError struct {
+	Queue string
+	After time.Duration // when it takes them again; 0: when an operator says so
+	Note  string        // of the operator
+}
+
+// Error names the queue and the operator's note.
+func (e *IntakeError) Error() string {
+	text := fmt.Sprintf("queue %q takes no new requests: an operator paused its intake", e.Queue)
+	if e.Note != "" {
+		text += " (" + e.Note + ")"
+	}
+	return text
+}
+
+// Is reports that an IntakeError is an ErrIntakePaused.
+func (e *IntakeError) Is(target error) bool { return target == ErrIntakePaused }
 
 // LimitReached is the reason of a GateError when no hold but a limit keeps the gate closed.
 const LimitReached = "limit"

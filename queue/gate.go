@@ -10,6 +10,8 @@ type Gate struct {
 	Holds    map[HoldReason]Hold // while any of them stands, nothing is leased
 	Limits   Limits
 	Recovery Recovery
+	// Intake is the pause in which no new message is accepted; nil: they are. What is in the queue does not feel it.
+	Intake *Hold `json:",omitempty"`
 }
 
 // Recovery is how far an endpoint has come back since its breaker opened. The zero value: it is not recovering.
@@ -62,6 +64,7 @@ type GateChange struct {
 	Release []HoldReason
 	Limits  *Limits
 	Recover *int // leases and reservations at once while the endpoint recovers; 0: it has recovered
+	Intake  *IntakeChange
 }
 
 // HoldChange sets one hold.
@@ -69,6 +72,13 @@ type HoldChange struct {
 	Reason HoldReason
 	For    time.Duration // by the store's clock; 0: until it is released. A timed hold never shortens one that stands.
 	Note   string
+}
+
+// IntakeChange pauses or resumes the intake of a queue.
+type IntakeChange struct {
+	Pause bool
+	For   time.Duration // of a pause, by the store's clock; 0: until the intake is resumed
+	Note  string
 }
 
 // Apply returns the gate after the change at the given time of the store's clock. Holds that ended are dropped.
@@ -107,7 +117,49 @@ func (g Gate) Apply(c GateChange, now time.Time) Gate {
 			g.Recovery = Recovery{Since: since, MaxLeased: *c.Recover}
 		}
 	}
+	g.Intake = g.intake(c.Intake, now)
 	return g
+}
+
+// intake returns the pause of the intake after a change, or nil.
+func (g Gate) intake(c *IntakeChange, now time.Time) *Hold {
+	before, paused := g.IntakePaused(now)
+	switch {
+	case c == nil && paused:
+		return g.Intake
+	case c == nil || !c.Pause:
+		return nil
+	}
+	next := &Hold{Since: now, Note: c.Note}
+	if paused {
+		next.Since = before.Since
+	}
+	if c.For > 0 {
+		next.Until = now.Add(c.For)
+	}
+	return next
+}
+
+// IntakePaused returns the pause of the intake at the given time of the store's clock, and false if new messages are accepted.
+func (g Gate) IntakePaused(now time.Time) (Hold, bool) {
+	if g.Intake == nil || g.Intake.ended(now) {
+		return Hold{}, false
+	}
+	return *g.Intake, true
+}
+
+// Refusal returns the error with which Enqueue refuses a new message of the queue at the given time of the store's clock, or
+// nil.
+func (g Gate) Refusal(queue string, now time.Time) error {
+	pause, paused := g.IntakePaused(now)
+	if !paused {
+		return nil
+	}
+	e := &IntakeError{Queue: queue, Note: pause.Note}
+	if !pause.Until.IsZero() {
+		e.After = pause.Until.Sub(now)
+	}
+	return e
 }
 
 // MaxLeased returns how many leases and reservations the gate allows at once: the smaller of its limit and what a

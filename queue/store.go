@@ -26,9 +26,10 @@ type QueueStore interface {
 	// Enqueue stores messages, each with its idempotency key, counters and indexes in one atomic write. It returns one
 	// Enqueued for each message, in order, as if they had come one by one. It is idempotent by ID: a message whose ID is
 	// already stored is answered as the first time. A message may be handed straight to a waiting Lease, leased in the
-	// same write. A key's reservation stands until its Keep is over, also when the message is removed before.
+	// same write. A key's reservation stands until its Keep is over, also when the message is removed before. While the intake
+	// of a queue is paused, only what is stored already is answered, by its ID or its key.
 	//
-	// Errors of single messages: ErrKeyReused, ErrFull, ErrInvalid. Errors of the call, with nothing known to be stored:
+	// Errors of single messages: ErrKeyReused, ErrIntakePaused, ErrFull, ErrInvalid. Errors of the call, with nothing known to be stored:
 	// ErrUnavailable, ErrOutcomeUnknown (repeat with the same IDs), ErrClosed.
 	Enqueue(ctx context.Context, messages []*Message) ([]Enqueued, error)
 

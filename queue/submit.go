@@ -46,7 +46,7 @@ const unknownFor = time.Second
 
 // Submit stores a message. When it returns nil, the message is durable at the level that the receipt states (promise 1).
 //
-// Errors: ErrInvalid, ErrKeyReused, ErrFull, ErrUnavailable: nothing was stored. ErrOutcomeUnknown: the replies of the
+// Errors: ErrInvalid, ErrKeyReused, ErrIntakePaused, ErrFull, ErrUnavailable: nothing was stored. ErrOutcomeUnknown: the replies of the
 // store stayed lost for a second, so the message may be stored, under the receipt's ID.
 func (b *Broker) Submit(ctx context.Context, s *Submission) (Receipt, error) {
 	m, err := b.bind(s, time.Now())

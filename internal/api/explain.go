@@ -47,7 +47,7 @@ func (a *Admin) explainQueue(w http.ResponseWriter, r *http.Request, v vars) {
 	}
 	x := a.explanation(e, v.name, a.endpointOf(v.name))
 	x.Until = instant(until(e))
-	x.Sentence = queueSentence(e, x.Queue, x.Endpoint)
+	x.Sentence = queueSentence(e, x.Queue, x.Endpoint) + intakeSentence(e)
 	a.json(w, r, x)
 }
 

@@ -234,6 +234,8 @@ func TestEveryRouteAnswersAsDescribed(t *testing.T) {
 		{"queue", "GET /queues/billing", "", 200},
 		{"queue_pause", "POST /queues/billing/pause", "{}", 200},
 		{"queue_resume", "POST /queues/billing/resume", "", 200},
+		{"intake_pause", "POST /queues/billing/intake/pause", "{}", 200},
+		{"intake_resume", "POST /queues/billing/intake/resume", "", 200},
 		{"messages", "GET /messages", "", 200},
 		{"message", "GET /messages/" + dead + "?body=true", "", 200},
 		{"message_explain", "GET /messages/" + dead + "/explain", "", 200},

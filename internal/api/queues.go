@@ -135,6 +135,7 @@ func (a *Admin) queueOf(name string, stats queue.Stats) client.Queue {
 		Counts:   countsOf(q.Counts),
 		Limits:   client.Limits{Concurrency: q.Gate.Limits.MaxLeased, Rate: q.Gate.Limits.Rate, Burst: q.Gate.Limits.Burst},
 		Holds:    holdsOf(q.Gate, stats.Now),
+		Intake:   intakeOf(q.Gate, stats.Now),
 		Recovery: recoveryOf(q.Gate.Recovery),
 	}
 }

@@ -27,6 +27,8 @@ func adminRoutes(a *Admin) []route {
 		{http.MethodGet, "/queues/{name}/explain", "queue_explain", a.explainQueue},
 		{http.MethodPost, "/queues/{name}/pause", "queue_pause", a.pause},
 		{http.MethodPost, "/queues/{name}/resume", "queue_resume", a.resume},
+		{http.MethodPost, "/queues/{name}/intake/pause", "intake_pause", a.pauseIntake},
+		{http.MethodPost, "/queues/{name}/intake/resume", "intake_resume", a.resumeIntake},
 		{http.MethodPost, "/queues/{name}/purge", "queue_purge", a.purge},
 		{http.MethodGet, "/messages", "messages", a.messages},
 		{http.MethodGet, "/messages/{id}", "message", a.message},

@@ -69,7 +69,7 @@ func fatal(err error) bool {
 	if err == nil {
 		return false
 	}
-	for _, known := range []error{queue.ErrInvalid, queue.ErrKeyReused, queue.ErrFull, queue.ErrUnavailable,
+	for _, known := range []error{queue.ErrInvalid, queue.ErrKeyReused, queue.ErrIntakePaused, queue.ErrFull, queue.ErrUnavailable,
 		queue.ErrOutcomeUnknown, queue.ErrClosed, queue.ErrNotFound, queue.ErrUnsupported, queue.ErrBodyTooLarge,
 		queue.ErrDraining, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, known) {

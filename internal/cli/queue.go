@@ -13,8 +13,8 @@ type queueCommands struct {
 	List    queueList    `cmd:"" help:"All queues, with their depth and what keeps them closed."`
 	Show    queueShow    `cmd:"" help:"One queue in full."`
 	Explain queueExplain `cmd:"" help:"Say in one sentence why its work is not running, or that it is."`
-	Pause   queuePause   `cmd:"" help:"Deliver nothing more; what runs goes on, and new requests are accepted."`
-	Resume  queueResume  `cmd:"" help:"End a pause."`
+	Pause   queuePause   `cmd:"" help:"Deliver nothing more, or with --intake accept nothing more; what runs goes on."`
+	Resume  queueResume  `cmd:"" help:"End a pause of deliveries, or with --intake that of the intake."`
 	Purge   queuePurge   `cmd:"" help:"Remove waiting messages for good."`
 }
 
@@ -39,9 +39,22 @@ func (c *queueList) Run(ctx context.Context, env *Environment) error {
 	rows := [][]any{{"QUEUE", "DEPTH", "SCHEDULED", "RUNNING", "DONE", "DEAD", "PER SECOND", "CLOSED BY"}}
 	for _, q := range queues {
 		rows = append(rows, []any{q.Name, q.Depth, q.Counts.Scheduled, q.Running, q.Counts.Done, q.Counts.Dead,
-			fmt.Sprintf("%.1f", q.Rate), holds(&q)})
+			fmt.Sprintf("%.1f", q.Rate), closed(&q)})
 	}
 	return printTable(env.Stdout, rows)
+}
+
+// closed says what keeps a queue closed, for deliveries and for new requests.
+func closed(q *client.Queue) string {
+	text := holds(q)
+	if q.Intake == nil {
+		return text
+	}
+	intake := "intake paused"
+	if q.Intake.Until != nil {
+		intake += " until " + q.Intake.Until.Local().Format(time.TimeOnly)
+	}
+	return strings.TrimPrefix(text+", "+intake, ", ")
 }
 
 func holds(q *client.Queue) string {
@@ -79,9 +92,10 @@ func (c *queueShow) Run(ctx context.Context, env *Environment) error {
 
 type queuePause struct {
 	operator
-	Name string        `arg:"" help:"Name of the queue."`
-	For  time.Duration `help:"Resume by itself after so long; never by default."`
-	Note string        `help:"Why, for people."`
+	Name   string        `arg:"" help:"Name of the queue."`
+	Intake bool          `help:"Refuse new requests with 503 instead, and go on delivering what is there."`
+	For    time.Duration `help:"Resume by itself after so long; never by default."`
+	Note   string        `help:"Why, for people."`
 }
 
 // Run pauses.
@@ -90,17 +104,22 @@ func (c *queuePause) Run(ctx context.Context, env *Environment) error {
 	if err != nil {
 		return err
 	}
-	q, err := admin.Pause(ctx, c.Name, client.HoldRequest{Seconds: c.For.Seconds(), Note: c.Note})
+	pause, what := admin.Pause, "is paused"
+	if c.Intake {
+		pause, what = admin.PauseIntake, "takes no new requests"
+	}
+	q, err := pause(ctx, c.Name, client.HoldRequest{Seconds: c.For.Seconds(), Note: c.Note})
 	if err != nil {
 		return origin.explain(err)
 	}
-	fmt.Fprintf(env.Stdout, "queue %s is paused; depth %d, running %d\n", q.Name, q.Depth, q.Running)
+	fmt.Fprintf(env.Stdout, "queue %s %s; depth %d, running %d\n", q.Name, what, q.Depth, q.Running)
 	return nil
 }
 
 type queueResume struct {
 	operator
-	Name string `arg:"" help:"Name of the queue."`
+	Name   string `arg:"" help:"Name of the queue."`
+	Intake bool   `help:"Accept new requests again."`
 }
 
 // Run resumes.
@@ -108,6 +127,14 @@ func (c *queueResume) Run(ctx context.Context, env *Environment) error {
 	admin, origin, err := c.client(env)
 	if err != nil {
 		return err
+	}
+	if c.Intake {
+		q, err := admin.ResumeIntake(ctx, c.Name)
+		if err != nil {
+			return origin.explain(err)
+		}
+		fmt.Fprintf(env.Stdout, "queue %s takes new requests again; depth %d\n", q.Name, q.Depth)
+		return nil
 	}
 	q, err := admin.Resume(ctx, c.Name)
 	if err != nil {

@@ -87,6 +87,7 @@ func TestARefusedRequestLeavesNothingBehind(t *testing.T) {
 		left   int64
 	}{
 		{"full", &queue.FullError{Bound: "messages", Limit: 10}, 503, "queue-full", 0},
+		{"paused", &queue.IntakeError{Queue: "q", Note: "release 7"}, 503, "intake-paused", 0},
 		{"unavailable", fmt.Errorf("enqueue: %w: connection refused at 10.0.0.7", queue.ErrUnavailable), 503, "store-unavailable", 0},
 		{"outcome unknown", fmt.Errorf("enqueue: %w", queue.ErrOutcomeUnknown), 503, "outcome-unknown", 1},
 		{"closed", queue.ErrClosed, 503, "stopping", 0},

@@ -183,7 +183,7 @@ func (h *Handler) refuseBody(r *http.Request, c *call) *reply.Problem {
 	if limit := h.maxBody(&c.target); r.ContentLength > limit {
 		return TooLarge(limit)
 	}
-	return h.full.refuse(r)
+	return h.full.refuse(r, c.target.Queue)
 }
 
 func carriesBody(method string) bool {

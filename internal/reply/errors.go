@@ -54,6 +54,7 @@ const (
 	KindEndpointTimeout   Kind = "endpoint-timeout"
 	KindLoop              Kind = "loop-detected"
 	KindQueueFull         Kind = "queue-full"
+	KindIntakePaused      Kind = "intake-paused"
 	KindEndpointClosed    Kind = "endpoint-closed"
 	KindStoreUnavailable  Kind = "store-unavailable"
 	KindOutcomeUnknown    Kind = "outcome-unknown"
@@ -107,6 +108,7 @@ var kinds = map[Kind]kindInfo{
 	KindUnusableAnswer:    {status: 502, title: "The stored answer cannot be replayed"},
 	KindEndpointFailed:    {status: 502, title: "The endpoint gave no answer"},
 	KindQueueFull:         {status: 503, title: "Queue full", retry: true},
+	KindIntakePaused:      {status: 503, title: "Intake paused", retry: true},
 	KindEndpointClosed:    {status: 503, title: "Endpoint busy or closed", retry: true},
 	KindStoreUnavailable:  {status: 503, title: "Queue backend unavailable", retry: true, log: true},
 	KindOutcomeUnknown:    {status: 503, title: "Outcome unknown", retry: true},
@@ -128,6 +130,11 @@ func ProblemOf(err error) *Problem {
 	if errors.As(err, &gate) {
 		return &Problem{Kind: KindEndpointClosed, Detail: gate.Error() + "; try again later", About: About{Queue: gate.Queue},
 			RetryAfter: gate.After, Err: err}
+	}
+	var intake *queue.IntakeError
+	if errors.As(err, &intake) {
+		return &Problem{Kind: KindIntakePaused, Detail: intake.Error() + "; nothing was stored, try again later", About: About{Queue: intake.Queue},
+			RetryAfter: intake.After, Err: err}
 	}
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {

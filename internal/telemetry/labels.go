@@ -51,6 +51,7 @@ const (
 	publishSuccess published = iota
 	publishDuplicate
 	publishFull
+	publishPaused
 	publishInvalid
 	publishKeyReused
 	publishUnavailable
@@ -58,7 +59,7 @@ const (
 	publishKinds
 )
 
-var publishNames = [publishKinds]string{"success", "duplicate", "full", "invalid", "key_reused", "unavailable", "error"}
+var publishNames = [publishKinds]string{"success", "duplicate", "full", "paused", "invalid", "key_reused", "unavailable", "error"}
 
 // publishOf sorts the errors of Broker.Submit.
 func publishOf(err error) published {
@@ -67,6 +68,8 @@ func publishOf(err error) published {
 		return publishSuccess
 	case errors.Is(err, queue.ErrFull):
 		return publishFull
+	case errors.Is(err, queue.ErrIntakePaused):
+		return publishPaused
 	case errors.Is(err, queue.ErrInvalid):
 		return publishInvalid
 	case errors.Is(err, queue.ErrKeyReused):

@@ -113,6 +113,7 @@ func durabilityScenarios() []scenario {
 			f.limit("orders", queue.Limits{MaxLeased: 4, Rate: 100, Burst: 9})
 			two := 2
 			f.gate("orders", queue.GateChange{Recover: &two})
+			f.gate("orders", intake(true, time.Hour))
 			was := f.stats("orders").Gate
 			f.reopen()
 			got := f.stats("orders").Gate
@@ -121,6 +122,10 @@ func durabilityScenarios() []scenario {
 				got.Holds[queue.HoldPaused].Note != was.Holds[queue.HoldPaused].Note {
 				f.t.Fatalf("gate is\n%+v, want\n%+v", got, was)
 			}
+			if got.Intake == nil || !got.Intake.Until.Equal(was.Intake.Until) || got.Intake.Note != was.Intake.Note {
+				f.t.Fatalf("the intake is %+v, want %+v", got.Intake, was.Intake)
+			}
+			f.is(f.tryPut(NewMessage("orders")).Err, queue.ErrIntakePaused)
 			f.nothing("orders")
 			f.gate("orders", queue.GateChange{Release: []queue.HoldReason{queue.HoldPaused, queue.HoldCooldown}})
 			f.leaseID(m)

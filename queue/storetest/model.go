@@ -30,7 +30,8 @@ type modelMessage struct {
 
 type modelGate struct {
 	held, reserved, maxLeased, leases int
-	turn                              int // the priority that every eighth lease took last
+	closed                            bool // the intake is paused
+	turn                              int  // the priority that every eighth lease took last
 }
 
 func newModel() *model {

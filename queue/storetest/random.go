@@ -153,10 +153,13 @@ func (w *walker) enqueue() string {
 			}
 		}
 	}
+	if want.ID == m.ID && w.m.gate(m.Queue).closed {
+		want.Err = queue.ErrIntakePaused
+	}
 	if answer.ID != want.ID || answer.Duplicate != want.Duplicate || !errors.Is(answer.Err, want.Err) {
 		w.t.Fatalf("enqueue answered %+v, want %+v", answer, want)
 	}
-	if want.ID == m.ID {
+	if want.ID == m.ID && want.Err == nil {
 		w.m.add(m, later)
 	}
 	return fmt.Sprintf("enqueue %+v %+v", m.Lane, want)
@@ -332,7 +335,10 @@ func (w *walker) purge() string {
 func (w *walker) setGate() string {
 	name := w.queue()
 	g := w.m.gate(name)
-	switch w.choose(3) {
+	switch w.choose(4) {
+	case 3:
+		g.closed = !g.closed && w.choose(3) == 0
+		w.gate(name, intake(g.closed, 0))
 	case 0:
 		g.held = 1 - g.held
 		if g.held == 1 {

@@ -103,6 +103,7 @@ func subjects() []subject {
 		{"deadline", deadlineScenarios()},
 		{"lane", laneScenarios()},
 		{"gate", gateScenarios()},
+		{"intake", intakeScenarios()},
 		{"reserve", reserveScenarios()},
 		{"shares", sharing()},
 		{"cancel", cancelScenarios()},

@@ -89,6 +89,9 @@ func (u *unit) enqueue(m *queue.Message, encoded []byte) queue.Enqueued {
 			return queue.Enqueued{ID: r.id, Duplicate: true}
 		}
 	}
+	if result.Err = u.s.line(m.Queue).gate.Refusal(m.Queue, u.now); result.Err != nil {
+		return result
+	}
 	size := int64(len(encoded)) + fixedSize + fileSize(m.Request.Body)
 	if result.Err = u.s.full(m.Queue, size); result.Err != nil {
 		return result

@@ -34,6 +34,9 @@ func (s *Store) enqueue(m *queue.Message, now time.Time) queue.Enqueued {
 		}
 		return queue.Enqueued{ID: held.id, Duplicate: true}
 	}
+	if err := s.line(m.Queue).gate.Refusal(m.Queue, now); err != nil {
+		return queue.Enqueued{ID: m.ID, Err: err}
+	}
 	if err := s.full(m); err != nil {
 		return queue.Enqueued{ID: m.ID, Err: err}
 	}
