@@ -68,6 +68,16 @@ func (b *Broker) Capabilities() Capabilities { return b.store.Capabilities() }
 // when the store has no room for more.
 func (b *Broker) Bodies() BodyStore { return uploads{b.store, b.store.Room} }
 
+// Room is [Store].Room.
+func (b *Broker) Room() error { return b.store.Room() }
+
+// LastGate returns the gate of a queue as the last measurement found it, at most a second ago while the store answers, and
+// the store's clock at this moment: what there is to go by while the store cannot be reached.
+func (b *Broker) LastGate(queue string) (Gate, time.Time) {
+	s := b.sample.Load()
+	return s.stats.Queues[queue].Gate, s.now()
+}
+
 // Get returns the record. ErrGone where the ID's own time is older than the retention of results (R15), else ErrNotFound.
 func (b *Broker) Get(ctx context.Context, id ID) (*Record, error) {
 	r, err := b.store.Get(ctx, id)
@@ -135,7 +145,7 @@ func (b *Broker) Return(ctx context.Context, ref LeaseRef) error { return b.stor
 func (b *Broker) Cancel(ctx context.Context, id ID, o CancelOptions) (*Record, error) {
 	r, err := b.store.Cancel(ctx, id, o)
 	if err == nil {
-		b.observer.Observe(Event{Kind: EventCancelled, ID: id, Queue: r.Queue, Endpoint: r.Endpoint, State: r.State})
+		b.observer.Observe(Event{Kind: EventCancelled, ID: id, Queue: r.Queue, Endpoint: r.Endpoint, Route: r.Route, State: r.State})
 	}
 	return r, b.gone(id, err)
 }

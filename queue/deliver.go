@@ -124,7 +124,7 @@ func (b *Broker) settled(ctx context.Context, s *Settlement) bool {
 }
 
 func settleEvent(d *Delivery, o Outcome, s *Settlement, err error) Event {
-	e := Event{Kind: EventSettled, ID: d.ID, Queue: d.Record.Queue, Endpoint: d.Record.Endpoint, Class: o.Class,
+	e := Event{Kind: EventSettled, ID: d.ID, Queue: d.Record.Queue, Endpoint: d.Record.Endpoint, Route: d.Record.Route, Class: o.Class,
 		Reason: s.Reason, Duration: o.Duration, Err: o.Err}
 	if o.Result != nil {
 		e.Status = o.Result.Status

@@ -8,6 +8,7 @@ type Event struct {
 	ID       ID
 	Queue    string
 	Endpoint string
+	Route    string        // that took the request, where one did; of events that end a message
 	Class    Class         // EventSettled: how certain the attempt's end was
 	Reason   Reason        // when the message became dead
 	State    State         // the state after it

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/openhqm/openhqm/client"
+	"github.com/openhqm/openhqm/internal/ingress"
 	"github.com/openhqm/openhqm/internal/reply"
 	"github.com/openhqm/openhqm/queue"
 )
@@ -25,6 +26,11 @@ type AdminOptions struct {
 	Endpoints func() []Endpoint
 	// Queues returns the names of the queues that handlers or endpoints feed on, whether or not they had messages.
 	Queues func() []string
+	// Routes returns the configured routes in their order.
+	Routes func() []Route
+	// Turn turns the switch of a configured route, or with nil resets it. It has taken effect even when it returns an error, which
+	// says why a restart will undo it.
+	Turn func(name string, p *ingress.Position) error
 	// Next serves every request that is not ours: probes, metrics. nil: 404.
 	Next http.Handler
 	// Instrument wraps the handler of each route, under the route's name. nil: nothing does.
@@ -56,6 +62,9 @@ func NewAdmin(c AdminConfig, o AdminOptions) *Admin {
 	}
 	if o.Queues == nil {
 		o.Queues = func() []string { return nil }
+	}
+	if o.Routes == nil {
+		o.Routes = func() []Route { return nil }
 	}
 	a := &Admin{o: o, access: newAccess(o.Token), doc: document(c.Prefix)}
 	a.table = newTable(c.Prefix, adminRoutes(a), o.Instrument)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/openhqm/openhqm/client"
 	"github.com/openhqm/openhqm/internal/api"
+	"github.com/openhqm/openhqm/internal/ingress"
 	"github.com/openhqm/openhqm/internal/reply"
 	"github.com/openhqm/openhqm/internal/store/memory"
 	"github.com/openhqm/openhqm/queue"
@@ -29,6 +30,8 @@ type fixture struct {
 	targets   *targets
 	token     string
 	endpoints []api.Endpoint
+	routes    []api.Route
+	unsaved   error // of a turned switch
 }
 
 // setup is what a test changes of the fixture.
@@ -71,7 +74,9 @@ func newFixture(t *testing.T, change ...func(*setup)) *fixture {
 	f.admin = api.NewAdmin(api.AdminConfig{Prefix: s.config.Prefix}, api.AdminOptions{Broker: f.broker, Replies: replies, Log: log,
 		Token:     func() string { return f.token },
 		Endpoints: func() []api.Endpoint { return f.endpoints },
-		Queues:    func() []string { return []string{"billing", "legacy"} }})
+		Queues:    func() []string { return []string{"billing", "legacy"} },
+		Routes:    func() []api.Route { return f.routes },
+		Turn:      f.turn})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- f.broker.Run(ctx) }()
@@ -278,4 +283,14 @@ func bodyOf(t *testing.T, b queue.Body) string {
 		t.Fatal(err)
 	}
 	return string(content)
+}
+
+// turn turns the switch of a route.
+func (f *fixture) turn(name string, p *ingress.Position) error {
+	r := &f.routes[slices.IndexFunc(f.routes, func(r api.Route) bool { return r.Name == name })]
+	if r.TurnedAt = time.Now(); p == nil {
+		p, r.TurnedAt = &r.Configured, time.Time{}
+	}
+	r.Live = *p
+	return f.unsaved
 }

@@ -206,6 +206,7 @@ func TestOpenAPISetsAreTheDomains(t *testing.T) {
 // TestEveryRouteAnswersAsDescribed calls every route once with success; checkDescribed compares each answer.
 func TestEveryRouteAnswersAsDescribed(t *testing.T) {
 	f := newFixture(t)
+	f.routes = switched()
 	done := f.finish(answered(200, `{"a":1}`, "Content-Type", "application/json", "Set-Cookie", "a=1", "Set-Cookie", "b=2")).String()
 	dead := f.finish(answered(500, "broken")).String()
 	waiting := f.submit(`{"payload":1,"headers":{"X-A":"1"},"metadata":{"priority":1,"delay":60}}`).String()
@@ -251,6 +252,9 @@ func TestEveryRouteAnswersAsDescribed(t *testing.T) {
 		{"endpoints", "GET /endpoints", "", 200},
 		{"endpoint_hold", "POST /endpoints/legacy/hold", "", 200},
 		{"endpoint_release", "POST /endpoints/legacy/release", "", 200},
+		{"routes", "GET /routes", "", 200},
+		{"route_change", "PATCH /routes/orders", `{"queue_percent": 25}`, 200},
+		{"route_reset", "POST /routes/orders/reset", "", 200},
 	} {
 		method, path, _ := strings.Cut(c.target, " ")
 		a := f.call(method, "/api/v1"+path, c.body)

@@ -43,6 +43,9 @@ func adminRoutes(a *Admin) []route {
 		{http.MethodGet, "/endpoints", "endpoints", a.endpoints},
 		{http.MethodPost, "/endpoints/{name}/hold", "endpoint_hold", a.hold},
 		{http.MethodPost, "/endpoints/{name}/release", "endpoint_release", a.release},
+		{http.MethodGet, "/routes", "routes", a.routes},
+		{http.MethodPatch, "/routes/{name}", "route_change", a.turn},
+		{http.MethodPost, "/routes/{name}/reset", "route_reset", a.resetRoute},
 		{http.MethodGet, "/openapi.json", "openapi", a.openapi},
 	}
 }

@@ -122,6 +122,9 @@ func New(ctx context.Context, c *config.Config, o Options) (app *App, err error)
 	a.builder = &builder{handlers: o.Extensions.Handlers, listeners: addresses, options: endpoint.Options{
 		Pseudonym: pseudonym(), WriteError: passFailed(forCaptured(replies, c), seen), Passed: a.passed, FilesRead: a.filesRead, TokenFetched: a.tokenFetched,
 	}, callback: callback.Options{Observe: a.metrics.Callback}, metrics: a.metrics}
+	if err := a.builder.switches.load(switchesIn(c)); err != nil {
+		return nil, err
+	}
 	first, err := a.builder.build(c, nil)
 	if err != nil {
 		return nil, err
@@ -217,6 +220,8 @@ func (a *App) serveAdmin(c *config.Config, replies *reply.Replies, registry *pro
 		Token:     func() string { return a.live.Load().config.Auth.AdminToken.Reveal() },
 		Endpoints: a.live.endpoints,
 		Queues:    a.live.queueNames,
+		Routes:    a.routes,
+		Turn:      a.turnRoute,
 	})
 	if c.Monitoring.Profiling {
 		profiles := http.NewServeMux()

@@ -100,6 +100,7 @@ func endpointFlow(c *config.Config, e *config.Endpoint) flow.Config {
 func terms(e *config.Endpoint) ingress.Terms {
 	t := ingress.Terms{
 		RequireKey:     e.RequireIdempotencyKey,
+		HonorsKey:      e.HonorsIdempotencyKey,
 		CallerHeader:   http.CanonicalHeaderKey(e.CallerHeader),
 		OrderingHeader: http.CanonicalHeaderKey(e.Ordering.Header),
 	}

@@ -38,6 +38,7 @@ func (a *App) Reload(c *config.Config) (restart []string, err error) {
 
 	// From here on nothing can fail.
 	a.live.Store(next)
+	a.builder.switches.settle(next.config)
 	a.warnUnverified(next)
 	before.closeWhatIsNotIn(next)
 	a.metrics.AddQueues(next.worked...)

@@ -31,6 +31,10 @@ func (b *builder) routes(s *snapshot) error {
 		if actions[i], err = routeAction(r, s.table); err != nil {
 			return fmt.Errorf("routes.%s: %w", r.Name, err)
 		}
+		actions[i].Switch = b.switches.of(r)
+		if b.metrics != nil {
+			actions[i].Meter = routeMeter{b.metrics.RouteMeter(r.Name)}
+		}
 	}
 	failed := func(string, error) {}
 	if b.metrics != nil {
@@ -53,7 +57,7 @@ func routeAction(r *config.Route, targets *ingress.Table) (ingress.Action, error
 	if r.Dedupe.By != "" {
 		a.Window = r.Dedupe.Window.Std()
 	}
-	a.Key = ingress.RouteKey(r.WeightedBy())
+	a.Key, a.QueueKey = ingress.RouteKey(r.WeightedBy()), ingress.RouteKey(r.QueuedBy())
 	weights := r.Weights
 	if r.Endpoint != "" {
 		weights = map[string]int{r.Endpoint: 1}
@@ -78,6 +82,9 @@ func routeTarget(r *config.Route, t ingress.Target) ingress.Target {
 	t.Wait = r.Wait.Std()
 	if r.OnDisconnect != "" {
 		t.KeepOnDisconnect = r.OnDisconnect == config.DisconnectKeep
+	}
+	if r.OnStoreDown != "" {
+		t.FailOpen = r.OnStoreDown == config.StoreDownOpen
 	}
 	t.RequireKey = t.RequireKey || r.RequireIdempotencyKey
 	if r.Ordering.Header != "" {

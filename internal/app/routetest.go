@@ -24,7 +24,8 @@ type RouteTest struct {
 
 	Endpoint string `json:"endpoint,omitempty"`
 	Mode     string `json:"mode,omitempty"`
-	Wait     string `json:"wait,omitempty"` // how long auto holds, and sync stands in line
+	Straight string `json:"straight,omitempty"` // why it is sync though the route's mode would store it: share or bypass
+	Wait     string `json:"wait,omitempty"`     // how long auto holds, and sync stands in line
 
 	Priority    int    `json:"priority,omitempty"`
 	Delay       string `json:"delay,omitempty"`
@@ -66,7 +67,7 @@ func TestRoute(c *config.Config, extend Extensions, r *http.Request) (*RouteTest
 		t.Refusal, t.Status = problem.Detail, problem.Status()
 		return t, nil
 	}
-	t.Endpoint, t.Mode = d.Target.Name, d.Mode.String()
+	t.Endpoint, t.Mode, t.Straight = d.Target.Name, d.Mode.String(), string(d.Straight)
 	if d.Mode != ingress.ModeAsync {
 		t.Wait = d.Wait.String()
 	}
@@ -166,6 +167,12 @@ func (t *RouteTest) Text() string {
 func (t *RouteTest) modeWords() string {
 	switch t.Mode {
 	case "sync":
+		switch ingress.Straight(t.Straight) {
+		case ingress.StraightByShare:
+			return "sync: its key is outside of the queue_percent of the route, so that it passes straight through, after " + t.Wait + " in line at most"
+		case ingress.StraightByBypass:
+			return "sync: the route is bypassed, so that it passes straight through, after " + t.Wait + " in line at most"
+		}
 		return "sync: passes straight through, after " + t.Wait + " in line at most"
 	case "auto":
 		return "auto: stored, and held for the answer for " + t.Wait + " at most"

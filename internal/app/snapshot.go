@@ -59,6 +59,7 @@ type builder struct {
 	options   endpoint.Options
 	callback  callback.Options
 	metrics   *telemetry.Metrics // counts predicates of routes that fail; may be nil
+	switches  switches
 }
 
 // build makes the snapshot of a configuration; before is the one it replaces, or nil. On an error nothing of before has
@@ -153,7 +154,7 @@ func (b *builder) targets(s *snapshot) *ingress.Table {
 		q := s.queues[name]
 		t := ingress.Target{Name: name, Queue: name, Endpoint: q.endpoint != nil, Selectable: true,
 			Mode: modeOf(&s.config.Proxy), Wait: s.config.Proxy.Wait.Std(), MaxWait: maxWait,
-			KeepOnDisconnect: s.config.Proxy.OnDisconnect == config.DisconnectKeep}
+			KeepOnDisconnect: s.config.Proxy.OnDisconnect == config.DisconnectKeep, FailOpen: s.config.Proxy.OnStoreDown == config.StoreDownOpen}
 		if q.endpoint != nil {
 			e := s.config.Proxy.Endpoints[name]
 			t.Selectable = e.Selectable

@@ -12,7 +12,10 @@ import (
 )
 
 type routeCommands struct {
-	Test routeTest `cmd:"" help:"Say which route a request takes, why, and what would be sent. Nothing is sent."`
+	List  routeList  `cmd:"" help:"All routes, what of them is queued, and what came of their requests on each path."`
+	Set   routeSet   `cmd:"" help:"Change what share of a route is queued, or bypass the queue, while the server runs."`
+	Reset routeReset `cmd:"" help:"Bring a route back to what is configured."`
+	Test  routeTest  `cmd:"" help:"Say which route a request takes, why, and what would be sent. Nothing is sent."`
 }
 
 type routeTest struct {

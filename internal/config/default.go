@@ -57,6 +57,7 @@ func Default() *Config {
 			Mode:            "default",
 			Wait:            10 * second,
 			OnDisconnect:    DisconnectCancel,
+			OnStoreDown:     StoreDownClosed,
 		},
 		Cache: Cache{TTL: 24 * hour},
 		Callback: Callback{

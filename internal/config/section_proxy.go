@@ -44,6 +44,10 @@ type Proxy struct {
 	// since its client was not told that it was accepted and will send it again; one with an Idempotency-Key is kept, for the
 	// repeat to join. `keep`: it goes on. What has begun always goes on.
 	OnDisconnect string `yaml:"on_disconnect" enum:"cancel|keep"`
+	// What becomes of a request that the queue backend did not take because it is down or its disk is full. `closed`: it gets 503.
+	// `open`: it goes straight through to its endpoint, once, unless it is promised what only the queue keeps: an Idempotency-Key
+	// that the endpoint does not honour, a place in order, a time, a callback. A queue that is full is not down.
+	OnStoreDown string `yaml:"on_store_down" enum:"closed|open"`
 	// The configured HTTP targets, by name. Names consist of letters, digits, `.`, `_` and `-`, and do not begin with `_`.
 	// In the environment: all of them as one JSON object, or key by key.
 	Endpoints map[string]Endpoint `yaml:"endpoints"`
@@ -53,6 +57,12 @@ type Proxy struct {
 const (
 	DisconnectCancel = "cancel"
 	DisconnectKeep   = "keep"
+)
+
+// What becomes of a request that the queue backend did not take because it is down.
+const (
+	StoreDownClosed = "closed"
+	StoreDownOpen   = "open"
 )
 
 // Ways to authenticate to an endpoint.

@@ -18,6 +18,18 @@ type Route struct {
 	// `sync` passes straight through, `async` is stored and answered 202, `auto` is stored and held for the real answer, `default`:
 	// as the request is. Empty: `proxy.mode`.
 	Mode string `yaml:"mode" enum:"|default|sync|async|auto"`
+	// How many of a hundred keys have their requests queued; those of the others go straight through, as with `sync`. It is always
+	// the same keys, and a higher share only adds some. A request that asks for what only the queue has (`OpenHQM-Delay`, a callback)
+	// is queued in any case. `openhqm route set` changes it while the server runs.
+	QueuePercent int `yaml:"queue_percent" min:"0" max:"100"`
+	// What decides by `queue_percent`, in the form of `weight_key`.
+	QueueKey string `yaml:"queue_key"`
+	// Sends every request straight through, whatever its mode, also while the queue backend cannot be reached: the way out when the
+	// queue itself is what is wrong.
+	Bypass bool `yaml:"bypass"`
+	// What becomes of a request that the queue backend did not take because it is down or its disk is full: `closed`, it gets 503;
+	// `open`, it goes straight through, unless it is promised what only the queue keeps. Empty: `proxy.on_store_down`.
+	OnStoreDown string `yaml:"on_store_down" enum:"|closed|open"`
 	// How long `auto` holds, and how long `sync` waits for its turn. Default: `proxy.wait`.
 	Wait Duration `yaml:"wait" max:"1h"`
 	// What becomes of a stored request that nobody has begun when its client leaves: `cancel`, or `keep`. Empty:
@@ -97,10 +109,12 @@ type Rewrite struct {
 // defaultRoute returns what a route is before its own keys are read. Wait is derived later.
 func defaultRoute() Route {
 	return Route{
-		Match:     Match{Methods: []string{}, Hosts: []string{}},
-		WeightKey: "client",
-		Ordering:  Ordering{OnDead: OrderingSkip},
-		Fairness:  Fairness{Concurrency: 1},
-		Dedupe:    Dedupe{Window: 60 * second},
+		Match:        Match{Methods: []string{}, Hosts: []string{}},
+		WeightKey:    "client",
+		QueuePercent: 100,
+		QueueKey:     "client",
+		Ordering:     Ordering{OnDead: OrderingSkip},
+		Fairness:     Fairness{Concurrency: 1},
+		Dedupe:       Dedupe{Window: 60 * second},
 	}
 }

@@ -71,8 +71,10 @@ func (k *checker) routeTargets(path string, r *Route) {
 			k.wrong(path+".weights", "are all 0; give one of them a share")
 		}
 	}
-	if kind, name := r.WeightedBy(); kind == "" || kind != "client" && !fieldName.MatchString(name) {
-		k.wrong(path+".weight_key", "%q is not accepted; give header:NAME, query:NAME or client", r.WeightKey)
+	for key, text := range map[string]string{"weight_key": r.WeightKey, "queue_key": r.QueueKey} {
+		if kind, name := keySource(text); kind == "" || kind != "client" && !fieldName.MatchString(name) {
+			k.wrong(path+"."+key, "%q is not accepted; give header:NAME, query:NAME or client", text)
+		}
 	}
 }
 
@@ -95,8 +97,14 @@ func (k *checker) routeTimes(path string, r *Route) {
 	if r.MaxAge > 0 && r.Delay >= r.MaxAge {
 		k.wrong(path+".delay", "%v is not less than max_age, %v; nothing would ever be sent", r.Delay, r.MaxAge)
 	}
+	if r.OnStoreDown == StoreDownOpen && (r.Ordering.Header != "" || r.Fairness.Header != "" || r.Dedupe.By != "") {
+		k.wrong(path+".on_store_down", "is open together with ordering, fairness or dedupe, which only the queue keeps; remove one of both")
+	}
 	if r.Mode != "sync" {
 		return
+	}
+	if r.QueuePercent != 100 {
+		k.wrong(path+".queue_percent", "is for requests that are queued, and mode: sync queues none; choose another mode")
 	}
 	for key, set := range map[string]bool{"priority": r.Priority != 0, "delay": r.Delay != 0, "max_age": r.MaxAge != 0,
 		"ordering": r.Ordering.Header != "", "fairness": r.Fairness.Header != "", "dedupe": r.Dedupe.By != ""} {
@@ -133,8 +141,13 @@ func (r *Rewrite) Config() route.RewriteConfig {
 }
 
 // WeightedBy returns what decides among the weights: header or query with its name, or client; "" if it is none of them.
-func (r *Route) WeightedBy() (kind, name string) {
-	kind, name, _ = strings.Cut(r.WeightKey, ":")
+func (r *Route) WeightedBy() (kind, name string) { return keySource(r.WeightKey) }
+
+// QueuedBy is WeightedBy for the share that is queued.
+func (r *Route) QueuedBy() (kind, name string) { return keySource(r.QueueKey) }
+
+func keySource(text string) (kind, name string) {
+	kind, name, _ = strings.Cut(text, ":")
 	switch kind {
 	case "header", "query":
 		return kind, name

@@ -28,6 +28,7 @@ type Handler struct {
 	held     held
 	lines    lines
 	full     fullness
+	spares   spares
 	draining atomic.Bool
 
 	passesEnd context.Context // its end is that of every call that passes through
@@ -70,6 +71,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // store captures and submits, then answers 202 or holds.
 func (h *Handler) store(w http.ResponseWriter, r *http.Request, c *call) {
+	if h.opens(c) {
+		h.failOpen(w, r, c)
+		return
+	}
 	request, err := h.capture(w, r, c)
 	if err != nil {
 		h.fail(w, r, c, err)
@@ -77,6 +82,10 @@ func (h *Handler) store(w http.ResponseWriter, r *http.Request, c *call) {
 	}
 	receipt, err := h.submit(r, c, request)
 	if err != nil {
+		if c.mayFailOpen() && down(err) && rewind(r, &request) {
+			h.failOpen(w, r, c)
+			return
+		}
 		h.fail(w, r, c, err)
 		return
 	}

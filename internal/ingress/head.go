@@ -26,6 +26,7 @@ type call struct {
 	caller   string
 	lane     queue.Lane
 	action   *Action // of the route that took it; nil: none did
+	straight Straight
 }
 
 // readHead decides all that the head alone decides, without touching the body. A problem refuses the request.
@@ -73,7 +74,11 @@ func (h *Handler) readHead(w http.ResponseWriter, r *http.Request, c *call) *rep
 	if lines := r.Header["Prefer"]; len(lines) > 0 {
 		c.prefer = readPreferences(lines)
 	}
-	c.mode = decide(r, &c.target, &c.prefer)
+	if c.mode = decide(r, &c.target, &c.prefer); c.mode != ModeSync && c.target.Pass != nil {
+		if c.straight = c.action.straight(r); c.straight != NotStraight {
+			c.mode = ModeSync
+		}
+	}
 	if c.mode != ModeSync && c.target.Pass != nil && unstorable(r) {
 		return reply.NewProblem(reply.KindUnsupportedProto,
 			"an upgrade or gRPC-Web needs a live connection to its end, and requests here are stored (the mode is "+c.target.Mode.String()+
@@ -183,7 +188,10 @@ func (h *Handler) refuseBody(r *http.Request, c *call) *reply.Problem {
 	if limit := h.maxBody(&c.target); r.ContentLength > limit {
 		return TooLarge(limit)
 	}
-	return h.full.refuse(r, c.target.Queue)
+	if problem := h.full.refuse(r, c.target.Queue); problem != nil && !h.opens(c) {
+		return problem
+	}
+	return nil
 }
 
 func carriesBody(method string) bool {

@@ -37,26 +37,21 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, c *call) {
 		h.replies.Problem(w, r, uploadProblem(err))
 		return
 	}
+	began := time.Now()
+	passed := &passWriter{ResponseWriter: w, connection: w.Header()["Connection"],
+		stall: stall{control: http.NewResponseController(w), eager: r.ProtoMajor >= 2}}
+	defer func() { c.measure(began, passed.status) }()
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	defer context.AfterFunc(h.passesEnd, func() { cancel(queue.ErrDraining) })()
-	ref, err := h.reserve(ctx, c)
+	free, err := h.slot(ctx, cancel, c)
 	if err != nil {
 		if r.Context().Err() == nil {
-			h.fail(w, r, c, err)
+			h.fail(passed, r, c, err)
 		}
 		return
 	}
-	stop := h.keep(ctx, cancel, ref)
-	defer func() {
-		stop()
-		// The slot is free again even when the client has gone or the call ended in a panic.
-		if err := h.broker.Return(context.WithoutCancel(ctx), ref); err != nil {
-			h.log.WarnContext(ctx, "slot of a call stays taken until it ends by itself", "queue", c.target.Queue, "error", err)
-		}
-	}()
-	passed := &passWriter{ResponseWriter: w, connection: w.Header()["Connection"],
-		stall: stall{control: http.NewResponseController(w), eager: r.ProtoMajor >= 2}}
+	defer free()
 	defer passed.stall.end()
 	out := h.outgoing(r.WithContext(ctx), c.origin)
 	out.Method = c.method
@@ -82,6 +77,25 @@ func awaitEnd(w http.ResponseWriter, r *http.Request) error {
 	}
 	body.release()
 	return nil
+}
+
+// slot takes a slot and a token for a call, and keeps them until free is called.
+func (h *Handler) slot(ctx context.Context, cancel context.CancelCauseFunc, c *call) (free func(), err error) {
+	ref, err := h.reserve(ctx, c)
+	if err != nil {
+		if c.needsNoStore() && down(err) {
+			return h.spare(ctx, c)
+		}
+		return nil, err
+	}
+	stop := h.keep(ctx, cancel, ref)
+	return func() {
+		stop()
+		// The slot is free again even when the client has gone or the call ended in a panic.
+		if err := h.broker.Return(context.WithoutCancel(ctx), ref); err != nil {
+			h.log.WarnContext(ctx, "slot of a call stays taken until it ends by itself", "queue", c.target.Queue, "error", err)
+		}
+	}, nil
 }
 
 // reserve waits in line, at most for the wait that applies, for a slot and a token. Where none can come in that time it does

@@ -17,6 +17,7 @@ type Decision struct {
 	Route    string          // "" where no route takes it
 	Verdicts []route.Verdict // of the routes up to the one that takes it; nil where none was asked
 	Mode     Mode
+	Straight Straight      // why Mode is sync though the route's would store it
 	Wait     time.Duration // how long auto would hold, and sync stand in line
 	Origin   string        // the target, rewritten
 	Controls Controls      // what it asks of the queue, and its route
@@ -43,7 +44,7 @@ func Preview(config Config, targets Targets, r *http.Request) (Decision, *reply.
 	}
 	d.Target, d.Mode, d.Origin, d.Controls, d.Key, d.Caller, d.Lane = c.target, c.mode, c.origin, c.controls, c.key != "", c.caller, c.lane
 	if c.action != nil {
-		d.Route = c.action.Route
+		d.Route, d.Straight = c.action.Route, c.straight
 		if c.mode != ModeSync && c.action.Dedupes(c.key, r.Method) {
 			d.Dedupe = c.action.Window
 		}

@@ -31,6 +31,10 @@ type Action struct {
 	Key     func(r *http.Request) string
 	Rewrite *route.Rewrite // nil: the path stays
 
+	Switch   *Switch // which requests are queued; nil: as the mode says
+	QueueKey func(r *http.Request) string
+	Meter    Meter // nil: nothing counts
+
 	names []string // of the choices
 
 	Priority int           // of requests that ask for none

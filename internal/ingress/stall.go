@@ -88,6 +88,7 @@ func (b *passedBody) Read(p []byte) (int, error) {
 type passWriter struct {
 	http.ResponseWriter
 	connection []string
+	status     int // the final one; 0: there was none yet
 	written    int
 	stall      stall
 }
@@ -95,6 +96,7 @@ type passWriter struct {
 // WriteHeader writes the head.
 func (w *passWriter) WriteHeader(status int) {
 	if status >= http.StatusOK {
+		w.status = status
 		h := w.Header()
 		if _, typed := h["Content-Type"]; !typed {
 			h["Content-Type"] = nil
@@ -104,6 +106,9 @@ func (w *passWriter) WriteHeader(status int) {
 		}
 		w.ResponseWriter.WriteHeader(status)
 		return
+	}
+	if status == http.StatusSwitchingProtocols {
+		w.status = status
 	}
 	w.arm() // an informational answer is sent at once
 	w.ResponseWriter.WriteHeader(status)

@@ -27,6 +27,8 @@ type Target struct {
 	Method string
 	// MaxBody is the largest body that is stored, in bytes; 0 takes Config.MaxBody.
 	MaxBody int64
+	// FailOpen sends a request straight through that the store provably did not take because it is down; else it is refused.
+	FailOpen bool
 	// Pass takes a request straight through; nil where that is not possible, and then sync is auto.
 	Pass http.Handler
 }

@@ -11,6 +11,7 @@ import (
 // Terms are what an endpoint asks of the requests that are stored for it. Names of fields are canonical.
 type Terms struct {
 	RequireKey     bool         // an Idempotency-Key must be there, unless the method is safe
+	HonorsKey      bool         // the endpoint itself takes requests with one Idempotency-Key for one
 	CallerHeader   string       // field that says who the caller is; "" for none
 	OrderingHeader string       // field whose value is the ordering key; "" for none
 	OnDead         queue.OnDead // what a dead letter does to its ordering key

@@ -38,9 +38,13 @@ type Metrics struct {
 	callbacks  [callbackEnds]prometheus.Counter
 	predicates *prometheus.CounterVec
 
+	routeRequests *prometheus.CounterVec
+	routeDuration *prometheus.HistogramVec
+
 	mu     sync.Mutex // of those who add to the maps below
 	queues atomic.Pointer[map[string]*queueCounters]
 	routes atomic.Pointer[map[string]*Route]
+	meters atomic.Pointer[map[string]*RouteMeter]
 }
 
 // queueCounters are the counters of one queue, resolved.
@@ -108,7 +112,13 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		Name: "openhqm_route_predicate_errors_total",
 		Help: "Requests for which the jq program of a route failed, so that the route did not take them.",
 	}, []string{"route"})
-	registry.MustRegister(m.predicates, m.requests, m.duration, m.inFlight, m.publish, m.consume, m.wait, m.transitions, m.flow,
+	m.routeRequests = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "openhqm_route_requests_total",
+		Help: "Requests of a route that have ended, by the way that they took (straight through, through the queue, open while the store was down) and the class of their answer.",
+	}, []string{"route", "path", "outcome"})
+	m.routeDuration = prometheus.NewHistogramVec(histogram("openhqm_route_duration_seconds",
+		"From a request of a route to its end, by the way that it took; through the queue the waiting is part of it.", waitBuckets), []string{"route", "path"})
+	registry.MustRegister(m.routeRequests, m.routeDuration, m.predicates, m.requests, m.duration, m.inFlight, m.publish, m.consume, m.wait, m.transitions, m.flow,
 		m.delayed, processing, failures, dead, callbacks)
 
 	for i, name := range endNames {
@@ -126,6 +136,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	}
 	m.queues.Store(&map[string]*queueCounters{})
 	m.routes.Store(&map[string]*Route{})
+	m.meters.Store(&map[string]*RouteMeter{})
 	return m
 }
 

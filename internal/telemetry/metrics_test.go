@@ -48,6 +48,10 @@ func counted(t *testing.T) (*Metrics, *prometheus.Registry) {
 	for end := range callbackEnds {
 		m.Callback(end)
 	}
+	meter := m.RouteMeter("orders")
+	meter.Count(PathDirect, 201, 2*time.Millisecond)
+	meter.Count(PathOpen, 503, 2*time.Millisecond)
+	meter.Count(PathQueued, 0, 2*time.Millisecond)
 	m.Route("submit").Count("POST", 202, 2*time.Millisecond)
 	m.Route("legacy").Count("BREW", 999, 2*time.Millisecond)
 	return m, registry
@@ -284,3 +288,29 @@ type discard struct{}
 func (*discard) Header() http.Header         { return nil }
 func (*discard) Write(p []byte) (int, error) { return len(p), nil }
 func (*discard) WriteHeader(int)             {}
+
+func TestAMessageOfARouteIsCountedOnceItHasEnded(t *testing.T) {
+	m := NewMetrics(prometheus.NewRegistry())
+	r := m.RouteMeter("orders")
+	for _, e := range []queue.Event{
+		{Kind: queue.EventSettled, State: queue.Done, Status: 200},
+		{Kind: queue.EventSettled, State: queue.Done, Status: 503},
+		{Kind: queue.EventSettled, State: queue.Dead, Status: 500},
+		{Kind: queue.EventSettled, State: queue.Scheduled, Status: 500}, // goes on
+		{Kind: queue.EventLeaseLost, State: queue.Done, Status: 200},    // was not applied
+		{Kind: queue.EventLapsed, State: queue.Dead},
+		{Kind: queue.EventLapsed, State: queue.Ready},
+		{Kind: queue.EventExpired, State: queue.Expired},
+		{Kind: queue.EventCancelled, State: queue.Cancelled},
+		{Kind: queue.EventCancelled, State: queue.Leased}, // is being aborted
+		{Kind: queue.EventRemoved, State: queue.Done},
+	} {
+		for _, route := range []string{"orders", "of another configuration", ""} {
+			e.Route, e.Queue, e.ID = route, "legacy", queue.NewID(0, time.Now())
+			m.Observe(e)
+		}
+	}
+	if got, want := r.Counts(PathQueued), (RouteCount{Requests: 6, Errors: 5}); got != want {
+		t.Errorf("counted %+v, want %+v", got, want)
+	}
+}

@@ -4,6 +4,9 @@ import "github.com/openhqm/openhqm/queue"
 
 // Observe counts an event.
 func (m *Metrics) Observe(e queue.Event) {
+	if e.Route != "" {
+		m.ended(&e)
+	}
 	q := m.queue(e.Queue)
 	switch e.Kind {
 	case queue.EventAccepted:

@@ -192,5 +192,5 @@ func (u *unit) dueRecord(e *entry, events []queue.Event) []queue.Event {
 }
 
 func event(kind queue.EventKind, r *queue.Record) queue.Event {
-	return queue.Event{Kind: kind, ID: r.ID, Queue: r.Queue, Endpoint: r.Endpoint, State: r.State, Reason: r.Reason}
+	return queue.Event{Kind: kind, ID: r.ID, Queue: r.Queue, Endpoint: r.Endpoint, Route: r.Route, State: r.State, Reason: r.Reason}
 }

@@ -74,7 +74,7 @@ func (s *Store) ring(e *entry, now time.Time) (queue.Event, bool) {
 		})
 	}
 	r := e.record
-	return queue.Event{Kind: kind, ID: r.ID, Queue: r.Queue, Endpoint: r.Endpoint, Reason: r.Reason, State: r.State}, kind != 0
+	return queue.Event{Kind: kind, ID: r.ID, Queue: r.Queue, Endpoint: r.Endpoint, Route: r.Route, Reason: r.Reason, State: r.State}, kind != 0
 }
 
 // next returns when Run has to look again; zero: when something changes.
