@@ -38,6 +38,7 @@ func scenarios() []scenario {
 		{"p7", "an endpoint limited to 100 calls a second, with 10,000 waiting", rateLimit},
 		{"p8", "sync pass-through against calling the app directly", passThrough},
 		{"p9", "memory of an idle process", idleMemory},
+		{"adaptive", "the adaptive limit against the best fixed one, and after the capacity was halved", adaptiveLimit},
 		{"bodies", "memory under large bodies", largeBodies},
 	}
 }

@@ -56,6 +56,7 @@ type Counts struct {
 // Limits bound a queue's deliveries over all workers and pass-through calls. Zero does not limit.
 type Limits struct {
 	Concurrency int     `json:"concurrency"`
+	Adaptive    int     `json:"adaptive_concurrency,omitempty"` // what the endpoint was found to bear, where that is looked for
 	Rate        float64 `json:"rate_per_second"`
 	Burst       int     `json:"burst"`
 }

@@ -143,13 +143,13 @@ func (e *Explanation) ofQueue() Cause {
 // ofGate is what ready work waits for. The tokens of a rate are known to the store alone: where a rate is set, and neither
 // a hold nor the number that runs is in the way, it is what the work goes by.
 func (e *Explanation) ofGate() Cause {
-	limits := e.Queue.Gate.Limits
+	most := e.Queue.Gate.MaxLeased()
 	switch {
 	case e.Hold != "":
 		return CauseClosed
-	case limits.MaxLeased > 0 && e.Queue.Leased+int64(e.Queue.Reserved) >= int64(limits.MaxLeased):
+	case most > 0 && e.Queue.Leased+int64(e.Queue.Reserved) >= int64(most):
 		return CauseConcurrency
-	case limits.Rate > 0:
+	case e.Queue.Gate.Limits.Rate > 0:
 		return CauseRate
 	}
 	return CauseTurn

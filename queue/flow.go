@@ -38,7 +38,7 @@ type Advice struct {
 
 // none reports whether there is nothing to change.
 func (c *GateChange) none() bool {
-	return len(c.Hold) == 0 && len(c.Release) == 0 && c.Limits == nil && c.Recover == nil
+	return len(c.Hold) == 0 && len(c.Release) == 0 && c.Limits == nil && c.Recover == nil && c.Adapt == nil && c.Intake == nil
 }
 
 // FlowEvent is a step of a breaker: a closed set, shared by logs and metric labels.
@@ -104,7 +104,7 @@ func (b *Broker) Passed(ctx context.Context, queue string, o Passed) error {
 	return nil
 }
 
-// and returns both changes as one; what the second one says of limits and recovery counts.
+// and returns both changes as one; where both change a field, the second one counts.
 func (c GateChange) and(d GateChange) GateChange {
 	c.Hold = append(c.Hold, d.Hold...)
 	c.Release = append(c.Release, d.Release...)
@@ -113,6 +113,12 @@ func (c GateChange) and(d GateChange) GateChange {
 	}
 	if d.Recover != nil {
 		c.Recover = d.Recover
+	}
+	if d.Adapt != nil {
+		c.Adapt = d.Adapt
+	}
+	if d.Intake != nil {
+		c.Intake = d.Intake
 	}
 	return c
 }

@@ -10,6 +10,9 @@ type Gate struct {
 	Holds    map[HoldReason]Hold // while any of them stands, nothing is leased
 	Limits   Limits
 	Recovery Recovery
+	// Adaptive is how many leases and reservations at once the endpoint was found to bear, beside Limits.MaxLeased; 0: that is
+	// not looked for.
+	Adaptive int `json:",omitzero"`
 	// Intake is the pause in which no new message is accepted; nil: they are. What is in the queue does not feel it.
 	Intake *Hold `json:",omitempty"`
 }
@@ -64,6 +67,7 @@ type GateChange struct {
 	Release []HoldReason
 	Limits  *Limits
 	Recover *int // leases and reservations at once while the endpoint recovers; 0: it has recovered
+	Adapt   *int // the new Adaptive
 	Intake  *IntakeChange
 }
 
@@ -117,6 +121,9 @@ func (g Gate) Apply(c GateChange, now time.Time) Gate {
 			g.Recovery = Recovery{Since: since, MaxLeased: *c.Recover}
 		}
 	}
+	if c.Adapt != nil {
+		g.Adaptive = *c.Adapt
+	}
 	g.Intake = g.intake(c.Intake, now)
 	return g
 }
@@ -162,14 +169,16 @@ func (g Gate) Refusal(queue string, now time.Time) error {
 	return e
 }
 
-// MaxLeased returns how many leases and reservations the gate allows at once: the smaller of its limit and what a
-// recovering endpoint is given. 0 does not limit.
+// MaxLeased returns how many leases and reservations the gate allows at once: the smallest of its limit, what the endpoint was
+// found to bear, and what a recovering one is given. 0 does not limit.
 func (g Gate) MaxLeased() int {
-	limit, recovering := g.Limits.MaxLeased, g.Recovery.MaxLeased
-	if limit <= 0 || recovering > 0 && recovering < limit {
-		return recovering
+	most := 0
+	for _, limit := range [...]int{g.Limits.MaxLeased, g.Adaptive, g.Recovery.MaxLeased} {
+		if limit > 0 && (most == 0 || limit < most) {
+			most = limit
+		}
 	}
-	return limit
+	return most
 }
 
 func (h Hold) ended(now time.Time) bool { return !h.Until.IsZero() && !now.Before(h.Until) }

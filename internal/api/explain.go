@@ -52,7 +52,6 @@ func (a *Admin) explainQueue(w http.ResponseWriter, r *http.Request, v vars) {
 }
 
 func (a *Admin) explanation(e *queue.Explanation, name, endpoint string) client.Explanation {
-	limits := e.Queue.Gate.Limits
 	return client.Explanation{
 		Cause:    string(e.Cause),
 		Queue:    name,
@@ -60,7 +59,7 @@ func (a *Admin) explanation(e *queue.Explanation, name, endpoint string) client.
 		Depth:    e.Queue.Depth(),
 		Running:  e.Queue.Leased + int64(e.Queue.Reserved),
 		Rate:     e.Drain.Rate,
-		Limits:   client.Limits{Concurrency: limits.MaxLeased, Rate: limits.Rate, Burst: limits.Burst},
+		Limits:   limitsOf(e.Queue.Gate),
 		Holds:    holdsOf(e.Queue.Gate, e.Now),
 	}
 }
@@ -143,13 +142,20 @@ func place(e *queue.Explanation, name string) string {
 
 // gateSentence says what ready work waits for.
 func gateSentence(e *queue.Explanation, name, endpoint string) string {
-	switch limits := e.Queue.Gate.Limits; e.Cause {
+	switch gate := &e.Queue.Gate; e.Cause {
 	case queue.CauseClosed:
 		return holdSentence(e, name, endpoint)
 	case queue.CauseConcurrency:
-		return fmt.Sprintf("limit of %d at once reached", limits.MaxLeased)
+		switch most := gate.MaxLeased(); most {
+		case gate.Limits.MaxLeased:
+			return fmt.Sprintf("limit of %d at once reached", most)
+		case gate.Recovery.MaxLeased:
+			return fmt.Sprintf("the endpoint recovers from an outage, and the %d at once that it is given run", most)
+		default:
+			return fmt.Sprintf("adaptive limit of %d at once reached", most)
+		}
 	case queue.CauseRate:
-		return fmt.Sprintf("at most %g start a second", limits.Rate)
+		return fmt.Sprintf("at most %g start a second", gate.Limits.Rate)
 	default:
 		return "the next free worker takes the first of the queue"
 	}

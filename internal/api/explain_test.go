@@ -64,6 +64,22 @@ func TestExplainSaysWhyAMessageIsWhereItIs(t *testing.T) {
 			f.gate(queue.GateChange{Limits: &queue.Limits{Rate: 2.5}})
 			return f.submit(`{"payload":1}`)
 		}, queue.CauseRate, "^position 1 of `legacy`; at most 2.5 start a second$", nil},
+		"ready, an adaptive limit": {func(f *fixture) queue.ID {
+			one := 1
+			f.gate(queue.GateChange{Limits: &queue.Limits{MaxLeased: 5}, Adapt: &one})
+			f.submit(`{"payload":1}`)
+			f.lease("legacy")
+			return f.submit(`{"payload":1}`)
+		}, queue.CauseConcurrency, "^position 1 of `legacy`; adaptive limit of 1 at once reached$", func(t *testing.T, e client.Explanation) {
+			want(t, e.Limits, client.Limits{Concurrency: 5, Adaptive: 1})
+		}},
+		"ready, a slow start": {func(f *fixture) queue.ID {
+			one := 1
+			f.gate(queue.GateChange{Limits: &queue.Limits{MaxLeased: 5}, Recover: &one})
+			f.submit(`{"payload":1}`)
+			f.lease("legacy")
+			return f.submit(`{"payload":1}`)
+		}, queue.CauseConcurrency, "^position 1 of `legacy`; the endpoint recovers from an outage, and the 1 at once that it is given run$", nil},
 		"parked behind its key": {func(f *fixture) queue.ID {
 			f.inLane(queue.OnDeadSkip)
 			return f.inLane(queue.OnDeadSkip)

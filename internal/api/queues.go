@@ -133,11 +133,15 @@ func (a *Admin) queueOf(name string, stats queue.Stats) client.Queue {
 		OldestAt: instant(q.OldestAt),
 		Rate:     a.o.Broker.Drain(name).Rate,
 		Counts:   countsOf(q.Counts),
-		Limits:   client.Limits{Concurrency: q.Gate.Limits.MaxLeased, Rate: q.Gate.Limits.Rate, Burst: q.Gate.Limits.Burst},
+		Limits:   limitsOf(q.Gate),
 		Holds:    holdsOf(q.Gate, stats.Now),
 		Intake:   intakeOf(q.Gate, stats.Now),
 		Recovery: recoveryOf(q.Gate.Recovery),
 	}
+}
+
+func limitsOf(g queue.Gate) client.Limits {
+	return client.Limits{Concurrency: g.Limits.MaxLeased, Adaptive: g.Adaptive, Rate: g.Limits.Rate, Burst: g.Limits.Burst}
 }
 
 func recoveryOf(r queue.Recovery) *client.Recovery {

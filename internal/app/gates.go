@@ -85,8 +85,11 @@ func (g *gates) apply(ctx context.Context) error {
 				change.Release = append(change.Release, queue.HoldBreaker)
 			}
 		}
+		if adapted := q.flow.Adaptive.Within(have.Adaptive); adapted != have.Adaptive {
+			change.Adapt = &adapted
+		}
 		window := maintain(&change, q.windows, have, stats.Now, time.Now())
-		if change.Limits != nil || change.Release != nil || change.Recover != nil || change.Hold != nil {
+		if change.Limits != nil || change.Release != nil || change.Recover != nil || change.Adapt != nil || change.Hold != nil {
 			if err := g.set(ctx, name, change); err != nil {
 				return err
 			}
@@ -129,11 +132,12 @@ func (g *gates) limit(ctx context.Context, next *snapshot) error {
 		return fmt.Errorf("read counters: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(next.queues)) {
-		limits := next.queues[name].limits
-		if stats.Queues[name].Gate.Limits == limits {
+		have, limits := stats.Queues[name].Gate, next.queues[name].limits
+		adapted := next.queues[name].flow.Adaptive.Within(have.Adaptive)
+		if have.Limits == limits && have.Adaptive == adapted {
 			continue
 		}
-		if err := g.set(ctx, name, queue.GateChange{Limits: &limits}); err != nil {
+		if err := g.set(ctx, name, queue.GateChange{Limits: &limits, Adapt: &adapted}); err != nil {
 			return err
 		}
 	}

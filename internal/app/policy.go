@@ -85,6 +85,12 @@ func endpointFlow(c *config.Config, e *config.Endpoint) flow.Config {
 		Full:         e.Concurrency,
 		RetryPercent: e.RetryBudget,
 	}
+	if a := &e.Adaptive; a.Enabled {
+		f.Adaptive = flow.Adaptive{Min: a.Min, Max: a.Max, Initial: a.Initial}
+		if e.Concurrency > 0 {
+			f.Adaptive.Max = min(a.Max, e.Concurrency)
+		}
+	}
 	for _, text := range e.Breaker.Statuses {
 		if status, err := strconv.Atoi(text); err == nil { // the configuration has checked it
 			f.Statuses = append(f.Statuses, status)

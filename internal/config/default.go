@@ -94,6 +94,7 @@ func defaultEndpoint() Endpoint {
 		SyncShare:      50,
 		TLS:            TLS{MinVersion: "1.2"},
 		Breaker:        Breaker{Failures: 5, Statuses: []string{"502", "503", "504"}, Wait: 5 * second, WaitMax: 30 * second},
+		Adaptive:       Adaptive{Min: 1, Max: 200, Initial: 10},
 		RetryBudget:    20,
 		Selectable:     true,
 		OAuth2:         OAuth2{Scopes: []string{}, ClientAuth: ClientAuthBasic, Timeout: 10 * second},

@@ -196,6 +196,8 @@ type Endpoint struct {
 	// too. What one kind does not use is the other's, until the calls that it was lent to have ended. With a concurrency of 1 they
 	// take turns by this share.
 	SyncShare int `yaml:"sync_share" min:"1" max:"99"`
+	// A number of calls at once that finds itself, below `concurrency`.
+	Adaptive Adaptive `yaml:"adaptive"`
 	// Calls per time, over all workers and pass-through calls. 0: no limit.
 	Rate Rate `yaml:"rate"`
 	// Calls that may start at once after a pause, within `rate`. With 1, a rate above some hundreds a second is not quite reached,
@@ -254,6 +256,21 @@ type Ordering struct {
 	// What a request that ends FAILED does to those behind it with its key: `skip`, they go on; `block`, they wait until it is
 	// redriven or removed.
 	OnDead string `yaml:"on_dead" enum:"skip|block"`
+}
+
+// Adaptive finds how many calls at once an endpoint bears, by how long they take: a few that wait within it keep it busy, more only
+// wait. Answers 429, 503 and 504 and calls that time out lower the number at once. It is shared by queued and passing calls and
+// stands over a restart.
+type Adaptive struct {
+	// Is it looked for? An endpoint whose calls differ much in what they cost, by their path for one, is better given a fixed
+	// `concurrency`, or an endpoint for each kind.
+	Enabled bool `yaml:"enabled"`
+	// The least.
+	Min int `yaml:"min" min:"1" max:"1000000"`
+	// The most; `concurrency` may lower it.
+	Max int `yaml:"max" min:"1" max:"1000000"`
+	// Where it begins.
+	Initial int `yaml:"initial" min:"1" max:"1000000"`
 }
 
 // Breaker closes an endpoint that fails, so that what waits for it costs no attempts, and finds out when it is back.

@@ -127,6 +127,11 @@ func (k *checker) endpoint(name string) {
 	k.oauth2(path+".oauth2", &e)
 	k.tls(path+".tls", &e)
 	k.breaker(path+".breaker", &e.Breaker)
+	if a := &e.Adaptive; a.Min > a.Max {
+		k.wrong(path+".adaptive.min", "%d is more than max, which is %d; lower it, or raise max", a.Min, a.Max)
+	} else if a.Enabled && e.Concurrency > 0 && a.Min > e.Concurrency {
+		k.wrong(path+".adaptive.min", "%d is more than concurrency, which is %d; lower it, or raise concurrency", a.Min, e.Concurrency)
+	}
 	if e.Burst > 1 && e.Rate.Count == 0 && k.isSet(path+".burst") {
 		k.note(k.c.sourceOf(path+".burst"), path+".burst", "has no effect without rate")
 	}

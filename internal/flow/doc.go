@@ -1,8 +1,8 @@
 // Package flow slows the calls of one endpoint down by what the last ones came to.
 //
 // It owns the words breaker (closes an endpoint that fails), probe (the one call that finds out whether it is back), slow
-// start (more calls at once, step by step, after an outage) and retry budget (how many of an endpoint's calls may be
-// retries).
+// start (more calls at once, step by step, after an outage), retry budget (how many of an endpoint's calls may be
+// retries) and adaptive limit (how many calls at once an endpoint is found to bear).
 //
 //	          Failures in a row                hold ends
 //	closed --------------------> open (hold) -----------> one probe at once
@@ -23,6 +23,8 @@
 //  5. All of this is in the gate, so that it survives a restart and holds over all processes. TestAnOpenBreakerIsTakenUp.
 //  6. Retries planned for one second are at most RetryPercent of the first attempts in a second, measured over the last ten,
 //     or MinRetries. Others come later; none is lost. TestRetriesStayWithinTheBudget.
+//  7. An adaptive limit finds how many calls at once an endpoint bears, follows it, and stays within Min and Max; see adaptive.go.
+//     TestTheLimitFindsTheKneeAndFollowsIt, TestTheLimitStaysWithinItsBounds.
 //
 // # Concurrency
 //

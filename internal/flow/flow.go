@@ -15,6 +15,7 @@ type Config struct {
 	WaitMax      time.Duration // the longest time between two probes
 	Full         int           // calls at once with which the slow start is over
 	RetryPercent int           // of first attempts; 0: retries are not put off
+	Adaptive     Adaptive
 }
 
 // Options are what the caller injects.
@@ -35,9 +36,10 @@ type Flow struct {
 
 // line is what is remembered of one queue.
 type line struct {
-	mu      sync.Mutex
-	breaker breaker
-	budget  budget
+	mu       sync.Mutex
+	breaker  breaker
+	budget   budget
+	adaptive adaptive
 }
 
 // New returns a Flow that knows of no trouble.
@@ -55,7 +57,7 @@ func (f *Flow) line(name string) *line {
 	if l, ok := f.lines.Load(name); ok {
 		return l.(*line)
 	}
-	l, _ := f.lines.LoadOrStore(name, &line{budget: budget{start: time.Now()}})
+	l, _ := f.lines.LoadOrStore(name, &line{budget: budget{start: time.Now()}, adaptive: adaptive{idle: idleFor}})
 	return l.(*line)
 }
 
@@ -67,6 +69,9 @@ func (f *Flow) Ended(name string, c queue.Call) queue.Advice {
 		l.budget.first(now)
 	}
 	advice, step := l.breaker.ended(&config, &c, now)
+	if limit, changed := l.adaptive.ended(&config, &c, now); changed {
+		advice.Gate.Adapt = &limit
+	}
 	l.mu.Unlock()
 	if step != "" {
 		f.o.Changed(name, step, why(step, &config, &c))
@@ -96,6 +101,7 @@ func (f *Flow) Seen(name string, g queue.Gate, now, asked time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.breaker.seen(g, now, asked, time.Now())
+	l.adaptive.seen(g, asked)
 }
 
 var _ queue.Flow = (*Flow)(nil)

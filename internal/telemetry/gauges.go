@@ -49,7 +49,7 @@ type statsCollector struct {
 	queues func() []string // nil: only those of the store
 	errors prometheus.Counter
 
-	depth, oldest, inFlight, reserved, drift, messages, holds, intake, recovery, accepted, removed, bytes *prometheus.Desc
+	depth, oldest, inFlight, reserved, drift, messages, holds, intake, adaptive, recovery, accepted, removed, bytes *prometheus.Desc
 }
 
 func newStatsCollector(stats func(context.Context) (queue.Stats, error), queues func() []string) *statsCollector {
@@ -72,6 +72,7 @@ func newStatsCollector(stats func(context.Context) (queue.Stats, error), queues 
 		messages: desc("openhqm_queue_messages", "Messages by stored state.", queueName, "state"),
 		holds:    desc("openhqm_queue_holds", "1 while the queue is held for this reason.", queueName, "reason"),
 		intake:   desc("openhqm_queue_intake_paused", "1 while an operator lets no new messages in.", queueName),
+		adaptive: desc("openhqm_queue_adaptive_limit", "Calls at once that the endpoint was found to bear; 0 where that is not looked for.", queueName),
 		recovery: desc("openhqm_queue_recovery_limit", "Calls at once that an endpoint is given after an outage; 0 when it is not recovering from one.", queueName),
 		accepted: desc("openhqm_queue_accepted_total", "Messages ever accepted, by the store's own count.", queueName),
 		removed:  desc("openhqm_queue_removed_total", "Messages removed by retention or purge, by the store's own count.", queueName),
@@ -81,7 +82,7 @@ func newStatsCollector(stats func(context.Context) (queue.Stats, error), queues 
 
 // Describe implements prometheus.Collector.
 func (c *statsCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.depth, c.oldest, c.inFlight, c.reserved, c.drift, c.messages, c.holds, c.intake, c.recovery,
+	for _, d := range []*prometheus.Desc{c.depth, c.oldest, c.inFlight, c.reserved, c.drift, c.messages, c.holds, c.intake, c.adaptive, c.recovery,
 		c.accepted, c.removed, c.bytes} {
 		ch <- d
 	}
@@ -121,6 +122,7 @@ func (c *statsCollector) Collect(ch chan<- prometheus.Metric) {
 			gauge(c.holds, held(q.Gate, reason, stats.Now), name, string(reason))
 		}
 		gauge(c.intake, paused(q.Gate, stats.Now), name)
+		gauge(c.adaptive, float64(q.Gate.Adaptive), name)
 		gauge(c.recovery, float64(q.Gate.Recovery.MaxLeased), name)
 		ch <- prometheus.MustNewConstMetric(c.accepted, prometheus.CounterValue, float64(q.Accepted), name)
 		ch <- prometheus.MustNewConstMetric(c.removed, prometheus.CounterValue, float64(q.Removed), name)

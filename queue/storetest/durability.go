@@ -112,12 +112,13 @@ func durabilityScenarios() []scenario {
 			f.gate("orders", hold(queue.HoldCooldown, time.Hour))
 			f.limit("orders", queue.Limits{MaxLeased: 4, Rate: 100, Burst: 9})
 			two := 2
-			f.gate("orders", queue.GateChange{Recover: &two})
+			three := 3
+			f.gate("orders", queue.GateChange{Recover: &two, Adapt: &three})
 			f.gate("orders", intake(true, time.Hour))
 			was := f.stats("orders").Gate
 			f.reopen()
 			got := f.stats("orders").Gate
-			if got.Limits != was.Limits || got.Recovery.MaxLeased != 2 || !got.Recovery.Since.Equal(was.Recovery.Since) || len(got.Holds) != 2 ||
+			if got.Limits != was.Limits || got.Adaptive != 3 || got.Recovery.MaxLeased != 2 || !got.Recovery.Since.Equal(was.Recovery.Since) || len(got.Holds) != 2 ||
 				!got.Holds[queue.HoldCooldown].Until.Equal(was.Holds[queue.HoldCooldown].Until) ||
 				got.Holds[queue.HoldPaused].Note != was.Holds[queue.HoldPaused].Note {
 				f.t.Fatalf("gate is\n%+v, want\n%+v", got, was)

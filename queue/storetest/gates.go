@@ -106,6 +106,26 @@ func gateScenarios() []scenario {
 				f.t.Fatalf("gate is %+v", g)
 			}
 		}},
+		{name: "what an endpoint was found to bear limits beside its own limit", run: func(f *fixture) {
+			two, nine, off := 2, 9, 0
+			f.limit("orders", queue.Limits{MaxLeased: 3})
+			f.gate("orders", queue.GateChange{Adapt: &two})
+			for range 4 {
+				f.message("orders")
+			}
+			if n := len(f.leases(request(4, "orders"))); n != 2 {
+				f.t.Fatalf("got %d leases, want 2", n)
+			}
+			if g := f.gate("orders", queue.GateChange{Adapt: &nine}); g.Adaptive != 9 || g.MaxLeased() != 3 {
+				f.t.Fatalf("gate is %+v", g)
+			}
+			if n := len(f.leases(request(4, "orders"))); n != 1 {
+				f.t.Fatalf("got %d more leases, want 1: the limit is 3", n)
+			}
+			if g := f.gate("orders", queue.GateChange{Adapt: &off}); g.Adaptive != 0 || g.MaxLeased() != 3 {
+				f.t.Fatalf("gate is %+v", g)
+			}
+		}},
 		{name: "a lost lease gives its slot back", run: func(f *fixture) {
 			f.limit("orders", queue.Limits{MaxLeased: 1})
 			m := f.message("orders")
