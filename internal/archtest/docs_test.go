@@ -17,12 +17,12 @@ type document struct {
 }
 
 // documents reads README.md, AGENTS.md, CONTRIBUTING.md and everything under
-// docs/. The changelog tells of the past, so what it names may be gone.
+// docs/ and examples/. The changelog tells of the past, so what it names may be gone.
 func documents(t *testing.T) []document {
 	t.Helper()
 	var docs []document
 	walk(t, func(p string) {
-		wanted := p == "README.md" || p == "AGENTS.md" || p == "CONTRIBUTING.md" || strings.HasPrefix(p, "docs/")
+		wanted := p == "README.md" || p == "AGENTS.md" || p == "CONTRIBUTING.md" || strings.HasPrefix(p, "docs/") || strings.HasPrefix(p, "examples/")
 		if !wanted || path.Ext(p) != ".md" {
 			return
 		}

@@ -64,6 +64,14 @@ var imports = map[string]rule{
 	// Public for those who write a store or a handler outside.
 	"queue/storetest": {ours: []string{"queue"}, drivers: []string{"pgregory.net/rapid", "go.uber.org/goleak"}},
 
+	// Applications that stand for a user's own.
+	"examples/batch":             {},
+	"examples/proxy":             {},
+	"examples/report-generation": {},
+	"examples/soap-facade":       {},
+	"examples/third-party":       {},
+	"examples/webhooks":          {},
+
 	// Measures the product from outside; one scenario fills a store beforehand.
 	"bench": {ours: []string{"client", "queue", "internal/store/embedded"}},
 
@@ -71,7 +79,7 @@ var imports = map[string]rule{
 	"internal/archtest": {},
 	"test/attacks":      {ours: []string{"test/freeport", "test/recorder"}, drivers: []string{"golang.org/x/net"}},
 	"test/authority":    {},
-	"test/e2e":          {ours: []string{"test/authority", "test/freeport", "test/issuer", "test/misbehaviour", "test/recorder"}},
+	"test/e2e":          {ours: []string{"test/authority", "test/freeport", "test/issuer", "test/misbehaviour", "test/recorder"}, drivers: []string{"go.yaml.in/yaml/v3"}},
 	"test/freeport":     {},
 	"test/gate":         {ours: []string{"internal/fault"}},
 	"test/issuer":       {},

@@ -1,6 +1,9 @@
 package config
 
 import (
+	"os"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 )
@@ -148,5 +151,31 @@ func TestPythonEnvironmentIsAcceptedWithNotes(t *testing.T) {
 	}
 	if len(notes) != 7 {
 		t.Errorf("%d notes: %v", len(notes), notes)
+	}
+}
+
+// TestTheExampleFileHasEverySection reads config.example.yaml of the repository.
+func TestTheExampleFileHasEverySection(t *testing.T) {
+	const path = "../../config.example.yaml"
+	c, notes, err := Load(Options{Path: path, Backends: []string{"embedded", "redis"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, note := range notes {
+		t.Errorf("a note: %v", note)
+	}
+	if len(c.Proxy.Endpoints) < 3 || len(c.Routes) < 4 {
+		t.Errorf("%d endpoints and %d routes", len(c.Proxy.Endpoints), len(c.Routes))
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted := map[string]bool{"partitioning": true, "tracing": true} // have no effect in this version
+	for field := range reflect.TypeFor[Config]().Fields() {
+		section := field.Tag.Get("yaml")
+		if section != "" && !accepted[section] && !strings.Contains(string(text), "\n"+section+":\n") {
+			t.Errorf("no section %s", section)
+		}
 	}
 }

@@ -89,16 +89,16 @@ func TestTheReadmesCommandsWorkAsTheyStand(t *testing.T) {
 		t.Fatalf("README.md: %v", err)
 	}
 	t.Run("without an endpoint", func(t *testing.T) {
-		runBlocks(t, all, "demo", serve(t), freeAddress(t))
+		runBlocks(t, "README.md", all, "demo", serve(t), freeAddress(t))
 	})
 	t.Run("with an endpoint", func(t *testing.T) {
 		app := record(t, recorder.Always(recorder.Answer(200, `{"app": "answered"}`, fixedDate, "Content-Type: application/json")))
-		runBlocks(t, all, "endpoint", serve(t, endpoint(app.URL())), app.Address())
+		runBlocks(t, "README.md", all, "endpoint", serve(t, endpoint(app.URL())), app.Address())
 	})
 }
 
 // runBlocks runs the blocks for one kind of start in one shell, in order.
-func runBlocks(t *testing.T, all []block, kind string, s *server, app string) {
+func runBlocks(t *testing.T, document string, all []block, kind string, s *server, app string) {
 	t.Helper()
 	dir := t.TempDir()
 	// A curl that fails on an error status, in place of the one that the
@@ -113,11 +113,15 @@ func runBlocks(t *testing.T, all []block, kind string, s *server, app string) {
 		ran = append(ran, b)
 	}
 	if len(ran) < 2 {
-		t.Fatalf("README.md has %d blocks marked serve or %s, want at least a submit and a read", len(ran), kind)
+		t.Fatalf("%s has %d blocks marked serve or %s, want at least a submit and a read", document, len(ran), kind)
+	}
+	examples, err := filepath.Abs(filepath.Join(moduleRoot, "examples"))
+	if err != nil {
+		t.Fatal(err)
 	}
 	script = strings.NewReplacer(
 		"localhost:8000", s.address, "localhost:8001", s.admin, "localhost:8080", app,
-		"./bin/openhqm", openhqm(t),
+		"./bin/openhqm", openhqm(t), "--config examples/", "--config "+examples+"/",
 	).Replace(script)
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
 	cmd.Dir = dir
@@ -128,7 +132,7 @@ func runBlocks(t *testing.T, all []block, kind string, s *server, app string) {
 		if err != nil {
 			break // the shell ended before it came to this block
 		}
-		t.Logf("README.md:%d printed:\n%s", b.line, tail(string(printed), 2000))
+		t.Logf("%s:%d printed:\n%s", document, b.line, tail(string(printed), 2000))
 		if runErr == nil {
 			mentions(t, string(printed), b.output...)
 		}
