@@ -75,19 +75,7 @@ func TestMarkedBlocksAreFound(t *testing.T) {
 }
 
 func TestTheReadmesCommandsWorkAsTheyStand(t *testing.T) {
-	for _, tool := range []string{"bash", "curl"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed", tool)
-		}
-	}
-	text, err := os.ReadFile(filepath.Join(moduleRoot, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := blocks(string(text))
-	if err != nil {
-		t.Fatalf("README.md: %v", err)
-	}
+	all := blocksOf(t, "README.md")
 	t.Run("without an endpoint", func(t *testing.T) {
 		runBlocks(t, "README.md", all, "demo", serve(t), freeAddress(t))
 	})
@@ -95,6 +83,29 @@ func TestTheReadmesCommandsWorkAsTheyStand(t *testing.T) {
 		app := record(t, recorder.Always(recorder.Answer(200, `{"app": "answered"}`, fixedDate, "Content-Type: application/json")))
 		runBlocks(t, "README.md", all, "endpoint", serve(t, endpoint(app.URL())), app.Address())
 	})
+}
+
+// TestTheCommandsForTestingWorkAsTheyStand does what docs/TESTING_PROXY.md says, in front of an application that says what it got.
+func TestTheCommandsForTestingWorkAsTheyStand(t *testing.T) {
+	app := record(t, func(a recorder.Arrival) recorder.Reply {
+		return recorder.Answer(200, a.Method()+" "+string(a.Body), fixedDate, "Content-Type: text/plain")
+	})
+	runBlocks(t, "docs/TESTING_PROXY.md", blocksOf(t, "docs/TESTING_PROXY.md"), "endpoint", serve(t, endpoint(app.URL())), app.Address())
+}
+
+// blocksOf returns the marked blocks of a document, or skips the test where they cannot be run.
+func blocksOf(t *testing.T, document string) []block {
+	t.Helper()
+	for _, tool := range []string{"bash", "curl"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("%s is not installed", tool)
+		}
+	}
+	all, err := blocks(readFile(t, filepath.Join(moduleRoot, filepath.FromSlash(document))))
+	if err != nil {
+		t.Fatalf("%s: %v", document, err)
+	}
+	return all
 }
 
 // runBlocks runs the blocks for one kind of start in one shell, in order.
