@@ -22,9 +22,19 @@ import (
 // A change of the fields needs a new version byte, and a decoder that still reads the old one.
 const encodingVersion = 1
 
+// fairVersion is the form of what knows of fair lanes; everything else keeps the first form.
+const fairVersion = 2
+
+func versionIf(fair bool) byte {
+	if fair {
+		return fairVersion
+	}
+	return encodingVersion
+}
+
 // AppendMessage appends the stored form of m.
 func AppendMessage(b []byte, m *Message) []byte {
-	e := encoder{append(b, encodingVersion)}
+	e := encoder{append(b, versionIf(m.Lane.Fair))}
 	e.bytes(m.ID[:])
 	e.string(m.Queue)
 	e.string(m.Endpoint)
@@ -57,7 +67,7 @@ func AppendMessage(b []byte, m *Message) []byte {
 // DecodeMessage reads the stored form. Inline bodies and byte slices alias b; bodies that are not inline are opened by
 // opener. The error wraps ErrCorrupt.
 func DecodeMessage(b []byte, opener BodyOpener) (*Message, error) {
-	d := newDecoder(b, opener)
+	d := newDecoder(b, fairVersion, opener)
 	m := &Message{}
 	copy(m.ID[:], d.bytes())
 	m.Queue = d.string()
@@ -69,6 +79,7 @@ func DecodeMessage(b []byte, opener BodyOpener) (*Message, error) {
 	m.Deadline = d.time()
 	m.Priority = uint8(d.upTo(MaxPriority))
 	m.Lane = Lane{Key: d.string(), Bound: d.number(), OnDead: OnDead(d.upTo(uint64(OnDeadBlock)))}
+	m.Lane.Fair = d.version == fairVersion
 	m.OnLost = OnLost(d.upTo(uint64(OnLostFail)))
 	m.MaxDeliveries = d.number()
 	m.KeepResult = time.Duration(d.int())
@@ -90,7 +101,7 @@ func DecodeMessage(b []byte, opener BodyOpener) (*Message, error) {
 
 // AppendProgress appends the stored form of p.
 func AppendProgress(b []byte, p *Progress) []byte {
-	e := encoder{append(b, encodingVersion)}
+	e := encoder{append(b, versionIf(p.Turn != 0))}
 	e.uint(uint64(p.State))
 	e.string(string(p.Reason))
 	e.uint(uint64(p.Revision))
@@ -119,12 +130,15 @@ func AppendProgress(b []byte, p *Progress) []byte {
 	for i := range p.History {
 		e.attempt(&p.History[i])
 	}
+	if p.Turn != 0 {
+		e.uint(p.Turn)
+	}
 	return e.b
 }
 
 // DecodeProgress is the inverse of AppendProgress, with the rules of DecodeMessage.
 func DecodeProgress(b []byte, opener BodyOpener) (Progress, error) {
-	d := newDecoder(b, opener)
+	d := newDecoder(b, fairVersion, opener)
 	p := Progress{
 		State:           State(d.upTo(uint64(Expired))),
 		Reason:          Reason(d.string()),
@@ -157,6 +171,11 @@ func DecodeProgress(b []byte, opener BodyOpener) (Progress, error) {
 			d.attempt(&p.History[i])
 		}
 	}
+	if d.version == fairVersion {
+		if p.Turn = d.uint(); p.Turn == 0 {
+			d.fail()
+		}
+	}
 	if p.State < Ready {
 		d.fail()
 	}
@@ -180,7 +199,7 @@ func AppendResult(b []byte, r *Result) []byte {
 
 // DecodeResult is the inverse of AppendResult, with the rules of DecodeMessage.
 func DecodeResult(b []byte, opener BodyOpener) (*Result, error) {
-	d := newDecoder(b, opener)
+	d := newDecoder(b, encodingVersion, opener)
 	r := &Result{Status: d.number(), Proto: d.string(), Truncated: d.bool(), Length: d.int(), ReceivedAt: d.time(),
 		Duration: time.Duration(d.int())}
 	r.Header = d.header()
@@ -273,15 +292,19 @@ func (e *encoder) attempt(a *Attempt) {
 
 // decoder reads until the first fault and then returns zero values; end reports it.
 type decoder struct {
-	b      []byte
-	bad    bool
-	opener BodyOpener
+	b       []byte
+	version byte
+	bad     bool
+	opener  BodyOpener
 }
 
-func newDecoder(b []byte, opener BodyOpener) *decoder {
+// newDecoder reads the version, which is the first one or any up to the newest of what is decoded.
+func newDecoder(b []byte, newest byte, opener BodyOpener) *decoder {
 	d := &decoder{b: b, opener: opener}
-	if v := d.take(1); v == nil || v[0] != encodingVersion {
+	if v := d.take(1); v == nil || v[0] < encodingVersion || v[0] > newest {
 		d.fail()
+	} else {
+		d.version = v[0]
 	}
 	return d
 }

@@ -17,7 +17,7 @@ func fullMessage() *queue.Message {
 	return &queue.Message{
 		ID: queue.NewID(5, at), Queue: "orders", Endpoint: "shop", Route: "r", Caller: "alice",
 		AcceptedAt: at, NotBefore: at.Add(time.Second), Deadline: at.Add(time.Hour),
-		Priority: 9, Lane: queue.Lane{Key: "k", Bound: 3, OnDead: queue.OnDeadBlock}, OnLost: queue.OnLostFail,
+		Priority: 9, Lane: queue.Lane{Key: "k", Bound: 3, OnDead: queue.OnDeadBlock, Fair: true}, OnLost: queue.OnLostFail,
 		MaxDeliveries: 5, KeepResult: time.Minute, KeepDead: -1, AttemptTimeout: time.Second,
 		Idempotency: &queue.Idempotency{Scope: [32]byte{1}, Fingerprint: [32]byte{31: 2}, Keep: time.Hour},
 		Callback:    "https://client.example/done", Subject: queue.NewID(6, at), Metadata: []byte(`{"a":1}`),
@@ -38,7 +38,7 @@ func fullProgress() queue.Progress {
 	at := time.Unix(1_764_000_000, 5).UTC()
 	edited := fullRequest()
 	return queue.Progress{
-		State: queue.Leased, Reason: queue.ReasonPoison, Revision: 300, Seq: 1 << 40, Generation: 2, Deliveries: 9, Attempts: 3, Crashes: 4,
+		State: queue.Leased, Reason: queue.ReasonPoison, Revision: 300, Seq: 1 << 40, Turn: 1 << 41, Generation: 2, Deliveries: 9, Attempts: 3, Crashes: 4,
 		Uncounted: 5, UpdatedAt: at, EligibleAt: at.Add(1), DeadlineAt: at.Add(2), CompletedAt: at.Add(3), RemoveAt: at.Add(4),
 		LeaseToken: 77, LeaseExpiresAt: at.Add(5), Worker: "w", CancelRequested: true, MayHaveRun: true, Edited: &edited,
 		History: []queue.Attempt{{Generation: 1, Delivery: 8, StartedAt: at, Duration: time.Second, Class: queue.Unanswered, Status: 502,
@@ -139,5 +139,23 @@ func TestDamagedBytesAreCorrupt(t *testing.T) {
 		if err := c.decode(newer); !errors.Is(err, queue.ErrCorrupt) {
 			t.Errorf("%s of another version: error = %v, want ErrCorrupt", name, err)
 		}
+	}
+}
+
+// TestWhatKnowsOfNoFairLaneKeepsItsForm lets a store of the format before be read, and read by the version before as long as
+// nothing in it is new.
+func TestWhatKnowsOfNoFairLaneKeepsItsForm(t *testing.T) {
+	m, p := fullMessage(), fullProgress()
+	m.Lane.Fair, p.Turn = false, 0
+	message, progress := queue.AppendMessage(nil, m), queue.AppendProgress(nil, &p)
+	if message[0] != 1 || progress[0] != 1 {
+		t.Errorf("versions %d and %d, want the first", message[0], progress[0])
+	}
+	gotMessage, err := queue.DecodeMessage(message, nil)
+	if err != nil || gotMessage.Lane != m.Lane {
+		t.Errorf("%+v, %v", gotMessage, err)
+	}
+	if got, err := queue.DecodeProgress(progress, nil); err != nil || got.Turn != 0 || got.Seq != p.Seq {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -62,9 +62,15 @@ type Request struct {
 // costs nothing.
 type Lane struct {
 	Key    string
-	Bound  int // at least 1; 1 makes the lane ordered: first in, first out, one at a time, retries keep their place
+	Bound  int // at least 1; 1 makes the lane ordered, unless it is fair: first in, first out, one at a time, retries keep their place
 	OnDead OnDead
+	// Fair makes the lanes of a queue take turns: a message that becomes ready because room came in its lane goes behind those
+	// that are ready, whatever its Seq. A fair lane of bound 1 is not ordered.
+	Fair bool
 }
+
+// Ordered reports whether the lane keeps its messages in order, over retries too.
+func (l Lane) Ordered() bool { return l.Bound == 1 && !l.Fair }
 
 // IsZero reports whether the message is in no lane.
 func (l Lane) IsZero() bool { return l.Bound == 0 }

@@ -20,6 +20,7 @@ type Progress struct {
 	Revision Revision // raised by every change
 
 	Seq        uint64 // the store's order of becoming due, within its queue
+	Turn       uint64 // where it stands among the ready, when its fair lane let it in; 0: where Seq says
 	Generation int    // raised by each redrive, from 0
 	Deliveries int    // leases ever granted: the fence, and OpenHQM-Delivery
 	Attempts   int    // deliveries of this generation that were answered or may have been

@@ -39,6 +39,9 @@ func (r *Record) move(s State, now time.Time) {
 	r.Revision++
 	r.UpdatedAt = now
 	r.EligibleAt = time.Time{}
+	if s != Ready && s != Leased {
+		r.Turn = 0
+	}
 	if s != Leased {
 		r.LeaseToken, r.LeaseExpiresAt, r.Worker, r.CancelRequested = 0, time.Time{}, "", false
 	}
@@ -68,8 +71,20 @@ func (r *Record) Due(now time.Time) { r.move(Ready, now) }
 // Park makes a ready record wait behind its lane; Unpark undoes that. Neither changes its place in the order.
 func (r *Record) Park(now time.Time) { r.move(Parked, now) }
 
-// Unpark makes a parked record ready.
-func (r *Record) Unpark(now time.Time) { r.move(Ready, now) }
+// Unpark makes a parked record ready: in a fair lane in the turn that the store gives, which is behind all that are ready; 0
+// elsewhere.
+func (r *Record) Unpark(now time.Time, turn uint64) {
+	r.move(Ready, now)
+	r.Turn = turn
+}
+
+// Place returns where the record stands in its line: among the ready, or among the parked of its lane.
+func (r *Record) Place() uint64 {
+	if r.Turn != 0 {
+		return r.Turn
+	}
+	return r.Seq
+}
 
 // Lease hands a ready record to a worker. The delivery count is the fence: it never repeats, so it serves as the token.
 func (r *Record) Lease(worker string, now time.Time, ttl time.Duration) LeaseRef {
@@ -115,6 +130,7 @@ func (r *Record) Settle(s Settlement, now time.Time) error {
 	case SettleRelease:
 		r.back(cancelled, s.MayHaveRun, 0, now)
 	case SettleRetry:
+		r.Turn = 0
 		r.back(cancelled, s.MayHaveRun, s.After, now)
 	}
 	return nil
@@ -250,7 +266,7 @@ func (r *Record) BlocksLane() bool {
 }
 
 // KeepsPlace reports whether the record, when it becomes due, goes back to the place in the order that it had.
-func (r *Record) KeepsPlace() bool { return r.Lane.Bound == 1 && r.Deliveries > 0 }
+func (r *Record) KeepsPlace() bool { return r.Lane.Ordered() && r.Deliveries > 0 }
 
 // TimerAt returns when Run must look at the record next; zero if never. Every record has at most this one timer:
 // scheduled, the earlier of its due time and deadline; ready and parked, the deadline; leased, the end of the lease;

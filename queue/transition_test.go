@@ -75,7 +75,7 @@ func TestEveryTransitionRaisesTheRevision(t *testing.T) {
 		last = r.Revision
 	}
 	step("park", func() { r.Park(start) })
-	step("unpark", func() { r.Unpark(start) })
+	step("unpark", func() { r.Unpark(start, 0) })
 	step("lease", func() { r.Lease("w", start, time.Minute) })
 	step("lost", func() { r.Lost(start) })
 	step("lease", func() { r.Lease("w", start, time.Minute) })

@@ -106,6 +106,9 @@ func sentenceOf(e *queue.Explanation, name, endpoint string) string {
 		if !r.Subject.IsZero() {
 			return fmt.Sprintf("waiting behind other callbacks to %s: at most %d at once", named(r.Lane.Key), r.Lane.Bound) + butClosed(e, name, endpoint)
 		}
+		if r.Lane.Fair {
+			return fmt.Sprintf("waiting for the turn of its key %s, of which %d may be ready or running at once", named(r.Lane.Key), r.Lane.Bound) + butClosed(e, name, endpoint)
+		}
 		return fmt.Sprintf("waiting behind its ordering key %s: at most %d with it at once", named(r.Lane.Key), r.Lane.Bound) + butClosed(e, name, endpoint)
 	}
 	return place(e, name) + gateSentence(e, name, endpoint)
@@ -120,7 +123,7 @@ func queueSentence(e *queue.Explanation, name, endpoint string) string {
 	case queue.CauseRunning:
 		return fmt.Sprintf("nothing waits in %s; %d running", named(name), running)
 	case queue.CauseLane:
-		behind := "their ordering keys"
+		behind := "others of their keys"
 		if name == queue.CallbackQueue {
 			behind = "others to their receivers"
 		}

@@ -15,8 +15,13 @@ import (
 // inLane submits a message with an ordering key.
 func (f *fixture) inLane(onDead queue.OnDead) queue.ID {
 	f.t.Helper()
+	return f.in(queue.Lane{Key: "customer-7", Bound: 1, OnDead: onDead})
+}
+
+func (f *fixture) in(lane queue.Lane) queue.ID {
+	f.t.Helper()
 	receipt, err := f.broker.Submit(f.t.Context(), &queue.Submission{Queue: "legacy", Endpoint: "legacy",
-		Lane:    queue.Lane{Key: "customer-7", Bound: 1, OnDead: onDead},
+		Lane:    lane,
 		Request: queue.Request{Method: "POST", Target: "/", Header: http.Header{}}})
 	if err != nil {
 		f.t.Fatal(err)
@@ -87,6 +92,10 @@ func TestExplainSaysWhyAMessageIsWhereItIs(t *testing.T) {
 			want(t, e.Key, "customer-7")
 			want(t, e.State, "parked")
 		}},
+		"parked behind its fair share": {func(f *fixture) queue.ID {
+			f.in(queue.Lane{Key: "customer-7", Bound: 1, Fair: true})
+			return f.in(queue.Lane{Key: "customer-7", Bound: 1, Fair: true})
+		}, queue.CauseLane, "^waiting for the turn of its key `customer-7`, of which 1 may be ready or running at once$", nil},
 		"parked behind its key, and closed": {func(f *fixture) queue.ID {
 			f.gate(queue.GateChange{Hold: []queue.HoldChange{{Reason: queue.HoldPaused}}})
 			f.inLane(queue.OnDeadSkip)
@@ -228,7 +237,7 @@ func TestExplainSaysWhatAQueueWaitsFor(t *testing.T) {
 			f.inLane(queue.OnDeadSkip)
 			f.inLane(queue.OnDeadSkip)
 			f.lease("legacy")
-		}, queue.CauseLane, "1 wait in `legacy` behind their ordering keys; 1 running"},
+		}, queue.CauseLane, "1 wait in `legacy` behind others of their keys; 1 running"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -290,7 +290,7 @@ func TestSubmitAsksByItsOwnFieldsToo(t *testing.T) {
 
 func TestSubmitKeepsTheTermsOfItsEndpoint(t *testing.T) {
 	f := newFixture(t, func(s *setup) {
-		s.targets.all[0].Terms = ingress.Terms{RequireKey: true, CallerHeader: "X-Tenant", OrderingHeader: "X-Account", OnDead: queue.OnDeadBlock}
+		s.targets.all[0].Terms = ingress.Terms{RequireKey: true, CallerHeader: "X-Tenant", Ordering: ingress.KeySource{Header: "X-Account"}, OnDead: queue.OnDeadBlock}
 	})
 	const envelope = `{"payload":1,"headers":{"x-account":"7"}}`
 	p := f.call("POST", "/api/v1/submit", envelope).wants(400).problem("bad-parameter")

@@ -105,15 +105,20 @@ func endpointFlow(c *config.Config, e *config.Endpoint) flow.Config {
 // terms returns what an endpoint asks of the requests that are stored for it.
 func terms(e *config.Endpoint) ingress.Terms {
 	t := ingress.Terms{
-		RequireKey:     e.RequireIdempotencyKey,
-		HonorsKey:      e.HonorsIdempotencyKey,
-		CallerHeader:   http.CanonicalHeaderKey(e.CallerHeader),
-		OrderingHeader: http.CanonicalHeaderKey(e.Ordering.Header),
+		RequireKey:   e.RequireIdempotencyKey,
+		HonorsKey:    e.HonorsIdempotencyKey,
+		CallerHeader: http.CanonicalHeaderKey(e.CallerHeader),
+		Ordering:     keySource(e.Ordering.Header, e.Ordering.Claim),
 	}
 	if e.Ordering.OnDead == config.OrderingBlock {
 		t.OnDead = queue.OnDeadBlock
 	}
 	return t
+}
+
+// keySource returns where requests name a key; the configuration has checked that it is one place.
+func keySource(header, claim string) ingress.KeySource {
+	return ingress.KeySource{Header: http.CanonicalHeaderKey(header), Claim: claim}
 }
 
 // modeOf returns the mode of captured requests; the configuration has checked its name.

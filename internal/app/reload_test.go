@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"io"
 	"log/slog"
 	"net/http"
@@ -255,11 +256,12 @@ func TestAFileThatChangesAsAConfigMapDoesIsNoticed(t *testing.T) {
 		}
 	}
 	point("1")
+	held := config.Digest(sha256.Sum256([]byte("a: 1")))
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		changed := make(chan struct{}, 1)
-		go watchFile(ctx, filepath.Join(dir, "data", "openhqm.yaml"), changed)
+		go watchFile(ctx, filepath.Join(dir, "data", "openhqm.yaml"), held, changed)
 		synctest.Wait()
 		notices := func() bool {
 			time.Sleep(4 * watchEvery)
@@ -284,6 +286,14 @@ func TestAFileThatChangesAsAConfigMapDoesIsNoticed(t *testing.T) {
 		}
 		if notices() {
 			t.Error("a file that is gone counts as a change")
+		}
+		point("1")
+		if !notices() {
+			t.Error("what was held before is not noticed")
+		}
+		go watchFile(ctx, filepath.Join(dir, "data", "openhqm.yaml"), config.Digest{}, changed)
+		if !notices() {
+			t.Error("a file that changed between its reading and the first look is not noticed")
 		}
 	})
 }

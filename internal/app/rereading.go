@@ -28,11 +28,8 @@ func (a *App) rereading(ctx context.Context, hangup chan os.Signal) {
 	changed, values := make(chan struct{}, 1), make(chan struct{}, 1)
 	var watching sync.WaitGroup
 	defer watching.Wait()
-	started := a.live.Load().config
-	for _, path := range []string{started.File(), started.RulesFile()} {
-		if path != "" {
-			watching.Go(func() { watchFile(ctx, path, changed) })
-		}
+	for path, held := range a.live.Load().config.OwnFiles() {
+		watching.Go(func() { watchFile(ctx, path, held, changed) })
 	}
 	watching.Go(func() {
 		watchValues(ctx, func() map[string]config.Digest { return a.live.Load().config.Files() }, values)

@@ -1,9 +1,9 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 
 	"github.com/openhqm/openhqm/internal/config"
@@ -28,7 +28,7 @@ func (b *builder) routes(s *snapshot) error {
 			programs = append(programs, r.Name)
 		}
 		var err error
-		if actions[i], err = routeAction(r, s.table); err != nil {
+		if actions[i], err = routeAction(c, r, s.table); err != nil {
 			return fmt.Errorf("routes.%s: %w", r.Name, err)
 		}
 		actions[i].Switch = b.switches.of(r)
@@ -52,7 +52,7 @@ func (b *builder) routes(s *snapshot) error {
 }
 
 // routeAction returns what follows from a route.
-func routeAction(r *config.Route, targets *ingress.Table) (ingress.Action, error) {
+func routeAction(c *config.Config, r *config.Route, targets *ingress.Table) (ingress.Action, error) {
 	a := ingress.Action{Route: r.Name, Priority: r.Priority, Delay: r.Delay.Std(), MaxAge: r.MaxAge.Std()}
 	if r.Dedupe.By != "" {
 		a.Window = r.Dedupe.Window.Std()
@@ -67,7 +67,7 @@ func routeAction(r *config.Route, targets *ingress.Table) (ingress.Action, error
 		if !ok {
 			return a, fmt.Errorf("there is no endpoint %q", name)
 		}
-		a.Choices, a.Weights = append(a.Choices, routeTarget(r, target)), append(a.Weights, weights[name])
+		a.Choices, a.Weights = append(a.Choices, routeTarget(c, r, target)), append(a.Weights, weights[name])
 	}
 	var err error
 	a.Rewrite, err = route.NewRewrite(r.Rewrite.Config())
@@ -75,7 +75,7 @@ func routeAction(r *config.Route, targets *ingress.Table) (ingress.Action, error
 }
 
 // routeTarget returns an endpoint as the requests of a route meet it.
-func routeTarget(r *config.Route, t ingress.Target) ingress.Target {
+func routeTarget(c *config.Config, r *config.Route, t ingress.Target) ingress.Target {
 	if r.Mode != "" {
 		t.Mode, _ = ingress.ParseMode(r.Mode) // the configuration has checked it
 	}
@@ -87,14 +87,14 @@ func routeTarget(r *config.Route, t ingress.Target) ingress.Target {
 		t.FailOpen = r.OnStoreDown == config.StoreDownOpen
 	}
 	t.RequireKey = t.RequireKey || r.RequireIdempotencyKey
-	if r.Ordering.Header != "" {
-		t.OrderingHeader, t.OnDead = http.CanonicalHeaderKey(r.Ordering.Header), queue.OnDeadSkip
+	if source := keySource(r.Ordering.Header, r.Ordering.Claim); !source.IsZero() {
+		t.Ordering, t.OnDead = source, queue.OnDeadSkip
 		if r.Ordering.OnDead == config.OrderingBlock {
 			t.OnDead = queue.OnDeadBlock
 		}
 	}
-	if r.Fairness.Header != "" {
-		t.FairHeader, t.FairShare = http.CanonicalHeaderKey(r.Fairness.Header), r.Fairness.Concurrency
+	if source := keySource(r.Fairness.Header, r.Fairness.Claim); !source.IsZero() {
+		t.Fair, t.FairShare = source, cmp.Or(r.Fairness.Concurrency, c.Proxy.Endpoints[t.Name].Concurrency, c.Worker.Concurrency)
 	}
 	return t
 }

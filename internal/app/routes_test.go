@@ -120,7 +120,7 @@ func TestARouteSetsModeAndTerms(t *testing.T) {
 		t.Errorf("priority %d for a request that asks for 2", m.Priority)
 	}
 	m = record("/fair", "X-Tenant-Id", "t").Message
-	if m.Lane != (queue.Lane{Key: "t", Bound: 3}) || m.NotBefore.Sub(m.AcceptedAt).Round(time.Minute) != time.Hour {
+	if m.Lane != (queue.Lane{Key: "t", Bound: 3, Fair: true}) || m.NotBefore.Sub(m.AcceptedAt).Round(time.Minute) != time.Hour {
 		t.Errorf("%+v", m)
 	}
 	if got := call(t, "POST", p.url+"/fair", "x", "OpenHQM-Ordering-Key", "k"); got.status != 400 || !strings.Contains(got.body, "fairness") {
@@ -233,7 +233,7 @@ func TestARoutesTargetIsTheEndpointsWithItsOwnTerms(t *testing.T) {
 	of := func(i int) ingress.Target {
 		t.Helper()
 		plain, _ := made.table.Named("a")
-		action, err := routeAction(&c.Routes[i], made.table)
+		action, err := routeAction(c, &c.Routes[i], made.table)
 		if err != nil || len(action.Choices) != 1 || action.Choices[0].Queue != plain.Queue {
 			t.Fatalf("%+v %v", action, err)
 		}
@@ -255,7 +255,7 @@ func TestARouteTakesTheModeOfTheProxyOrItsOwn(t *testing.T) {
 	}
 	defer made.closeWhatIsNotIn(nil)
 	for i, want := range []ingress.Target{{Mode: ingress.ModeSync, KeepOnDisconnect: true}, {Mode: ingress.ModeDefault}} {
-		action, err := routeAction(&c.Routes[i], made.table)
+		action, err := routeAction(c, &c.Routes[i], made.table)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -88,7 +88,7 @@ func (t *RouteTest) asked(d *ingress.Decision) {
 			*field = text
 		}
 	}
-	if d.Target.FairHeader != "" {
+	if !d.Target.Fair.IsZero() {
 		t.FairnessKey = d.Lane.Key
 	} else {
 		t.OrderingKey = d.Lane.Key

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"os"
 	"time"
+
+	"github.com/openhqm/openhqm/internal/config"
 )
 
 // watchEvery is how often the configuration file is looked at. Kubernetes itself takes a minute to bring a changed
@@ -12,11 +14,10 @@ import (
 // one stat.
 const watchEvery = 2 * time.Second
 
-// watchFile sends on changed when the file's content is another than before and has stayed so for one round, so that a
+// watchFile sends on changed when the file's content is another than it held and has stayed so for one round, so that a
 // write in progress is not read. It returns when ctx ends. A missing or unreadable file is no change.
-func watchFile(ctx context.Context, path string, changed chan<- struct{}) {
-	seen, sum := look(path), content(path)
-	pending := false
+func watchFile(ctx context.Context, path string, held config.Digest, changed chan<- struct{}) {
+	seen, pending := look(path), true // it may have changed since it was read
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {
@@ -34,8 +35,8 @@ func watchFile(ctx context.Context, path string, changed chan<- struct{}) {
 			continue
 		}
 		pending = false
-		if next := content(path); next != nil && (sum == nil || *next != *sum) {
-			sum = next
+		if next, ok := content(path); ok && next != held {
+			held = next
 			select {
 			case changed <- struct{}{}:
 			default: // one is waiting already
@@ -58,11 +59,10 @@ func look(path string) appearance {
 	return appearance{info.Size(), info.ModTime()}
 }
 
-func content(path string) *[sha256.Size]byte {
+func content(path string) (sum config.Digest, ok bool) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil
+		return sum, false
 	}
-	sum := sha256.Sum256(data)
-	return &sum
+	return sha256.Sum256(data), true
 }

@@ -27,6 +27,7 @@ type Config struct {
 	sources map[string]string // key -> where it was set; absent means default
 	filled  map[string]bool   // keys whose text held a variable or a file's content
 	files   map[string]Digest // files whose contents are values
+	own     map[string]Digest // files of the configuration itself
 }
 
 // File returns the path of the file that was read, or "" when there was none.
@@ -34,6 +35,9 @@ func (c *Config) File() string { return c.file }
 
 // RulesFile returns the path of the file of rules that was read (routing.config_path), or "".
 func (c *Config) RulesFile() string { return c.rules }
+
+// OwnFiles returns the files that the configuration itself was read from, and what they held.
+func (c *Config) OwnFiles() map[string]Digest { return c.own }
 
 // Source says where key was set: "openhqm.yaml:3", "OPENHQM_SERVER__PORT", "--port", or "default". An error that only
 // the running process can find, an address in use for one, names it to the user.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"errors"
 	"io/fs"
 	"os"
@@ -28,8 +29,12 @@ type Options struct {
 // sources; they are returned with an error too. The error is always [Errors], and then the Config is nil.
 func Load(o Options) (*Config, []Note, error) {
 	r := &report{}
-	root := readFile(&o, r)
-	return build(root, o, r)
+	root, held := readFile(&o, r)
+	c, notes, err := build(root, o, r)
+	if err == nil && c.file != "" {
+		c.own[c.file] = held
+	}
+	return c, notes, err
 }
 
 // build lays environment and flags over the file's tree and turns the whole into a Config.
@@ -39,7 +44,7 @@ func build(root *node, o Options, r *report) (*Config, []Note, error) {
 
 	c := Default()
 	c.file = o.Path
-	c.sources, c.filled, c.files = map[string]string{}, map[string]bool{}, map[string]Digest{}
+	c.sources, c.filled, c.files, c.own = map[string]string{}, map[string]bool{}, map[string]Digest{}, map[string]Digest{}
 	d := &decoder{report: r, lookup: environment(o.Env).lookup, sources: c.sources, filled: c.filled, files: c.files}
 	d.section("", root, reflect.ValueOf(c).Elem())
 
@@ -54,8 +59,8 @@ func build(root *node, o Options, r *report) (*Config, []Note, error) {
 	return c, r.notes, nil
 }
 
-// readFile returns the tree of the file; it sets o.Path to the file that was read, or to "".
-func readFile(o *Options, r *report) *node {
+// readFile returns the tree of the file, and what it held; it sets o.Path to the file that was read, or to "".
+func readFile(o *Options, r *report) (*node, Digest) {
 	path := o.Path
 	if path == "" {
 		path = DefaultFile
@@ -64,7 +69,7 @@ func readFile(o *Options, r *report) *node {
 	switch {
 	case err == nil:
 		o.Path = path
-		return parseFile(path, data, r)
+		return parseFile(path, data, r), sha256.Sum256(data)
 	case o.Path == "" && errors.Is(err, fs.ErrNotExist):
 	default:
 		cause := err
@@ -74,5 +79,5 @@ func readFile(o *Options, r *report) *node {
 		}
 		r.fail(path, "", "cannot be read: %v", cause)
 	}
-	return &node{kind: mapping, src: source{name: path}}
+	return &node{kind: mapping, src: source{name: path}}, Digest{}
 }

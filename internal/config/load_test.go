@@ -15,7 +15,7 @@ func TestWithoutConfigurationTheDefaultsHold(t *testing.T) {
 	if c.File() != "" || c.Source("server.port") != "default" || len(c.Files()) != 0 {
 		t.Errorf("file %q, source %q", c.File(), c.Source("server.port"))
 	}
-	c.file, c.sources, c.filled, c.files = "", nil, nil, nil
+	c.file, c.sources, c.filled, c.files, c.own = "", nil, nil, nil, nil
 	if !reflect.DeepEqual(c, Default()) {
 		t.Errorf("got %+v", c)
 	}

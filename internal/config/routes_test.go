@@ -34,7 +34,7 @@ routes:
 		t.Errorf("waits %v and %v", first.Wait, second.Wait)
 	}
 	if first.Endpoint != "b" || first.Mode != "async" || first.Priority != 9 || first.Dedupe.Window.Std() != 90*time.Second ||
-		first.Ordering != (Ordering{"X-Account-Id", "block"}) || first.Rewrite.AddPrefix != "/v2" || first.OnDisconnect != "keep" {
+		first.Ordering != (Ordering{Header: "X-Account-Id", OnDead: "block"}) || first.Rewrite.AddPrefix != "/v2" || first.OnDisconnect != "keep" {
 		t.Errorf("%+v", first)
 	}
 	conditions := first.Match.Conditions()
@@ -88,6 +88,14 @@ func TestEveryErrorOfARouteNamesIt(t *testing.T) {
 		{`{name: r, endpoint: a, rewrite: {replace: /x}}`, `routes.r.rewrite: replace needs regex`},
 		{`{name: r, endpoint: a, ordering: {header: A}, fairness: {header: B}}`, `routes.r.fairness: is set together with ordering`},
 		{`{name: r, endpoint: a, delay: 2h, max_age: 1h}`, `routes.r.delay: 2h is not less than max_age, 1h`},
+		{`{name: r, endpoint: a, fairness: {header: A, claim: tenant}}`, `routes.r.fairness.claim: is set together with header`},
+		{`{name: r, endpoint: a, fairness: {claim: .tenant}}`, `routes.r.fairness.claim: ".tenant" is not accepted`},
+		{`{name: r, endpoint: a, ordering: {claim: sub}, fairness: {claim: tenant}}`, `routes.r.fairness: is set together with ordering`},
+		{`{name: r, endpoint: a, mode: sync, fairness: {claim: tenant}}`, `routes.r.fairness: is for requests that are queued`},
+		{`{name: r, endpoint: a, on_store_down: open, ordering: {claim: sub}}`, `routes.r.on_store_down: is open together with ordering`},
+		{`{name: r, endpoint: a, mode: sync, queue_percent: 5}`, `routes.r.queue_percent: is for requests that are queued`},
+		{`{name: r, endpoint: a, queue_key: "cookie:x"}`, `routes.r.queue_key: "cookie:x" is not accepted`},
+		{`{name: r, endpoint: a, queue_percent: 101}`, `routes.r.queue_percent`},
 		{`{name: r, endpoint: a, fairness: {header: Authorization}}`, `routes.r.fairness.header: "Authorization" holds a secret`},
 		{`{name: r, endpoint: a, dedupe: {by: key}}`, `routes.r.dedupe.by: "key" is not accepted; give one of body`},
 		{`nothing`, `routes.1: holds keys; give a mapping`},

@@ -253,6 +253,9 @@ type Ordering struct {
 	// itself (OpenHQM-Ordering-Key, `metadata.ordering_key`); one with neither is in no order. Requests that pass through are not
 	// queued, and in no order either.
 	Header string `yaml:"header"`
+	// In place of `header` a claim of the bearer token, by its name or by names joined by points: `realm.account`. It is not
+	// verified: it groups requests, and authorises nothing.
+	Claim string `yaml:"claim"`
 	// What a request that ends FAILED does to those behind it with its key: `skip`, they go on; `block`, they wait until it is
 	// redriven or removed.
 	OnDead string `yaml:"on_dead" enum:"skip|block"`

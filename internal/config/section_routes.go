@@ -75,12 +75,18 @@ type Match struct {
 	JQ string `yaml:"jq"`
 }
 
-// Fairness bounds how many requests of one sender run at once.
+// Fairness lets those who send take turns at an endpoint, so that nobody's requests stand behind all that another one has sent.
 type Fairness struct {
-	// Header field whose value says who sends, `X-Tenant-Id` for one. It is believed: have a proxy set it.
+	// Header field whose value says who sends, `X-Tenant-Id` for one. It is believed: have a proxy set it. A request without it takes
+	// no turns, and stands with those that do.
 	Header string `yaml:"header"`
-	// Requests of one sender that are ready or under way at once; the next ones wait behind those of others.
-	Concurrency int `yaml:"concurrency" min:"1" max:"1000000"`
+	// In place of `header` a claim of the bearer token, by its name or by names joined by points: `realm.tenant`. It is not verified:
+	// it groups requests, and authorises nothing.
+	Claim string `yaml:"claim"`
+	// Requests of one sender that are ready or under way at once; the next ones wait behind those of others. 0: as many as the
+	// endpoint may have (`concurrency` of the endpoint, else `worker.concurrency`), so that one alone has all of it, and several
+	// share it evenly.
+	Concurrency int `yaml:"concurrency" min:"0" max:"1000000"`
 }
 
 // Dedupe takes requests that are sent again within a time for one.
@@ -114,7 +120,6 @@ func defaultRoute() Route {
 		QueuePercent: 100,
 		QueueKey:     "client",
 		Ordering:     Ordering{OnDead: OrderingSkip},
-		Fairness:     Fairness{Concurrency: 1},
 		Dedupe:       Dedupe{Window: 60 * second},
 	}
 }

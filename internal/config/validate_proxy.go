@@ -122,7 +122,7 @@ func (k *checker) endpoint(name string) {
 	k.protocol(path, &e)
 	k.rules(path, &e)
 	k.keyField(path+".caller_header", e.CallerHeader)
-	k.keyField(path+".ordering.header", e.Ordering.Header)
+	k.keySource(path+".ordering", e.Ordering.Header, e.Ordering.Claim)
 	k.credentials(path, &e)
 	k.oauth2(path+".oauth2", &e)
 	k.tls(path+".tls", &e)
@@ -145,6 +145,18 @@ func (k *checker) keyField(key, name string) {
 	k.field(key, name, "")
 	if telemetry.SecretName(name) {
 		k.wrong(key, "%q holds a secret, and its value is shown to operators; give a field that may be seen", name)
+	}
+}
+
+// keySource judges where requests name a key.
+func (k *checker) keySource(path, header, claim string) {
+	k.keyField(path+".header", header)
+	switch {
+	case claim == "":
+	case header != "":
+		k.wrong(path+".claim", "is set together with header; remove one of both")
+	case strings.HasPrefix(claim, ".") || strings.HasSuffix(claim, ".") || strings.Contains(claim, ".."):
+		k.wrong(path+".claim", "%q is not accepted; give the name of a claim, or names joined by points such as realm.tenant", claim)
 	}
 }
 

@@ -35,9 +35,9 @@ func (k *checker) routes() {
 		if _, err := route.NewRewrite(r.Rewrite.Config()); err != nil {
 			k.wrong(path+".rewrite", "%v", err)
 		}
-		k.keyField(path+".ordering.header", r.Ordering.Header)
-		k.keyField(path+".fairness.header", r.Fairness.Header)
-		if r.Ordering.Header != "" && r.Fairness.Header != "" {
+		k.keySource(path+".ordering", r.Ordering.Header, r.Ordering.Claim)
+		k.keySource(path+".fairness", r.Fairness.Header, r.Fairness.Claim)
+		if r.ordered() && r.fair() {
 			k.wrong(path+".fairness", "is set together with ordering, and a request stands in one line; remove one of both")
 		}
 		k.routeTimes(path, r)
@@ -46,6 +46,10 @@ func (k *checker) routes() {
 		k.note(k.c.sourceOf("routes"), "routes", "have no effect: proxy.enabled is false")
 	}
 }
+
+func (r *Route) ordered() bool { return r.Ordering.Header != "" || r.Ordering.Claim != "" }
+
+func (r *Route) fair() bool { return r.Fairness.Header != "" || r.Fairness.Claim != "" }
 
 func (k *checker) routeTargets(path string, r *Route) {
 	known := slices.Sorted(maps.Keys(k.c.Proxy.Endpoints))
@@ -97,7 +101,7 @@ func (k *checker) routeTimes(path string, r *Route) {
 	if r.MaxAge > 0 && r.Delay >= r.MaxAge {
 		k.wrong(path+".delay", "%v is not less than max_age, %v; nothing would ever be sent", r.Delay, r.MaxAge)
 	}
-	if r.OnStoreDown == StoreDownOpen && (r.Ordering.Header != "" || r.Fairness.Header != "" || r.Dedupe.By != "") {
+	if r.OnStoreDown == StoreDownOpen && (r.ordered() || r.fair() || r.Dedupe.By != "") {
 		k.wrong(path+".on_store_down", "is open together with ordering, fairness or dedupe, which only the queue keeps; remove one of both")
 	}
 	if r.Mode != "sync" {
@@ -107,7 +111,7 @@ func (k *checker) routeTimes(path string, r *Route) {
 		k.wrong(path+".queue_percent", "is for requests that are queued, and mode: sync queues none; choose another mode")
 	}
 	for key, set := range map[string]bool{"priority": r.Priority != 0, "delay": r.Delay != 0, "max_age": r.MaxAge != 0,
-		"ordering": r.Ordering.Header != "", "fairness": r.Fairness.Header != "", "dedupe": r.Dedupe.By != ""} {
+		"ordering": r.ordered(), "fairness": r.fair(), "dedupe": r.Dedupe.By != ""} {
 		if set {
 			k.wrong(path+"."+key, "is for requests that are queued, and mode: sync queues none; remove it, or choose another mode")
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"errors"
 	"io/fs"
 	"maps"
@@ -35,6 +36,7 @@ func (d *decoder) routingFile(c *Config) {
 	}
 	// From here on the rules are the only place that says it.
 	c.rules, c.Routing.ConfigPath = path, ""
+	c.own[path] = sha256.Sum256(data)
 	d.section(rulesPath, parseFile(path, data, d.report), reflect.ValueOf(&c.Routing.ConfigDict).Elem())
 }
 

@@ -141,7 +141,7 @@ func TestARequestThatIsNotDueIsNotHeld(t *testing.T) {
 
 func TestTermsOfATarget(t *testing.T) {
 	target := app()
-	target.Terms = ingress.Terms{RequireKey: true, CallerHeader: "X-Tenant", OrderingHeader: "X-Account", OnDead: queue.OnDeadBlock}
+	target.Terms = ingress.Terms{RequireKey: true, CallerHeader: "X-Tenant", Ordering: ingress.KeySource{Header: "X-Account"}, OnDead: queue.OnDeadBlock}
 	target.Pass = http.NotFoundHandler()
 	f := start(t, setup{targets: []ingress.Target{target}})
 	wantProblem(t, f.send(t, order+async+"\r\nabc"), 400, "bad-parameter", "Idempotency-Key", "require_idempotency_key")

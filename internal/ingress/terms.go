@@ -10,13 +10,13 @@ import (
 
 // Terms are what an endpoint asks of the requests that are stored for it. Names of fields are canonical.
 type Terms struct {
-	RequireKey     bool         // an Idempotency-Key must be there, unless the method is safe
-	HonorsKey      bool         // the endpoint itself takes requests with one Idempotency-Key for one
-	CallerHeader   string       // field that says who the caller is; "" for none
-	OrderingHeader string       // field whose value is the ordering key; "" for none
-	OnDead         queue.OnDead // what a dead letter does to its ordering key
-	FairHeader     string       // field that says whose share of the endpoint it takes, in place of an ordering key; "" for none
-	FairShare      int          // how many of one such value may be ready or under way at once
+	RequireKey   bool         // an Idempotency-Key must be there, unless the method is safe
+	HonorsKey    bool         // the endpoint itself takes requests with one Idempotency-Key for one
+	CallerHeader string       // field that says who the caller is; "" for none
+	Ordering     KeySource    // of the ordering key
+	OnDead       queue.OnDead // what a dead letter does to its ordering key
+	Fair         KeySource    // of whose share of the endpoint it takes, in place of an ordering key
+	FairShare    int          // how many of one such key may be ready or under way at once
 }
 
 // Key returns the idempotency key that a request bears, "" if it has none and needs none. The method is that of the request
@@ -33,16 +33,16 @@ func (t *Terms) Key(method string, h http.Header) (string, *reply.Problem) {
 
 // Caller returns who the caller of a request is, "" if nobody is known.
 func (t *Terms) Caller(h http.Header) (string, *reply.Problem) {
-	return t.one(h, t.CallerHeader, queue.MaxNameLength)
+	return one(h, t.CallerHeader, queue.MaxNameLength)
 }
 
-// Lane returns the lane of a request with these fields: that of the ordering key which it names itself, or of the one in
-// the field that the endpoint orders by.
+// Lane returns the lane of a request with these fields: that of the ordering key which it names itself, or of the one that
+// the endpoint orders by.
 func (t *Terms) Lane(named string, h http.Header) (queue.Lane, *reply.Problem) {
-	if t.FairHeader != "" {
+	if !t.Fair.IsZero() {
 		return t.fair(named, h)
 	}
-	key, problem := t.one(h, t.OrderingHeader, queue.MaxKeyLength)
+	key, problem := t.Ordering.read(h)
 	switch {
 	case problem != nil:
 		return queue.Lane{}, problem
@@ -50,7 +50,7 @@ func (t *Terms) Lane(named string, h http.Header) (queue.Lane, *reply.Problem) {
 		key = named
 	case named != "" && named != key:
 		return queue.Lane{}, reply.NewProblem(reply.KindBadParameter, fmt.Sprintf(
-			"the ordering key is not that of %s, by which this endpoint orders; leave one of both out", t.OrderingHeader))
+			"the ordering key is not that of %s, by which this endpoint orders; leave one of both out", t.Ordering))
 	}
 	if key == "" {
 		return queue.Lane{}, nil
@@ -63,17 +63,17 @@ func (t *Terms) Lane(named string, h http.Header) (queue.Lane, *reply.Problem) {
 func (t *Terms) fair(named string, h http.Header) (queue.Lane, *reply.Problem) {
 	if named != "" {
 		return queue.Lane{}, reply.NewProblem(reply.KindBadParameter, fmt.Sprintf(
-			"an ordering key cannot be kept here: this route shares its endpoint out by %s (fairness); leave the key out", t.FairHeader))
+			"an ordering key cannot be kept here: this route shares its endpoint out by %s (fairness); leave the key out", t.Fair))
 	}
-	key, problem := t.one(h, t.FairHeader, queue.MaxKeyLength)
+	key, problem := t.Fair.read(h)
 	if problem != nil || key == "" {
 		return queue.Lane{}, problem
 	}
-	return queue.Lane{Key: key, Bound: t.FairShare}, nil
+	return queue.Lane{Key: key, Bound: t.FairShare, Fair: true}, nil
 }
 
 // one returns the value of a field, "" if it is missing.
-func (t *Terms) one(h http.Header, name string, limit int) (string, *reply.Problem) {
+func one(h http.Header, name string, limit int) (string, *reply.Problem) {
 	if name == "" {
 		return "", nil
 	}

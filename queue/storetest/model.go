@@ -22,6 +22,7 @@ type modelMessage struct {
 	state                  queue.State
 	reason                 queue.Reason
 	seq                    int
+	turn                   int // among the ready, where a fair lane let it in
 	generation, deliveries int
 	attempts, crashes      int
 	lease                  queue.LeaseRef
@@ -68,8 +69,8 @@ func (m *model) add(msg *queue.Message, scheduled bool) *modelMessage {
 
 // ready puts a message in line: at the end when fresh, else in its old place; behind its lane when that has no room.
 func (m *model) ready(x *modelMessage, fresh bool) {
-	if fresh && !(x.Lane.Bound == 1 && x.deliveries > 0) {
-		x.seq = m.nextSeq()
+	if fresh && !(x.Lane.Bound == 1 && !x.Lane.Fair && x.deliveries > 0) {
+		x.seq, x.turn = m.nextSeq(), 0
 	}
 	x.state = queue.Parked
 	x.lease, x.cancelRequested = queue.LeaseRef{}, false
@@ -77,6 +78,9 @@ func (m *model) ready(x *modelMessage, fresh bool) {
 		x.state = queue.Ready
 	}
 	m.promote(x)
+	if x.state == queue.Parked {
+		x.turn = 0
+	}
 }
 
 // promote makes the parked of x's lane ready, the first in line first, while there is room.
@@ -91,7 +95,7 @@ func (m *model) promote(x *modelMessage) {
 			switch {
 			case o.state == queue.Dead && o.Lane.OnDead == queue.OnDeadBlock:
 				return
-			case o.state == queue.Ready, o.state == queue.Leased, o.state == queue.Scheduled && o.Lane.Bound == 1 && o.deliveries > 0:
+			case o.state == queue.Ready, o.state == queue.Leased, o.state == queue.Scheduled && o.Lane.Bound == 1 && !o.Lane.Fair && o.deliveries > 0:
 				occupied++
 			case o.state == queue.Parked && (first == nil || o.seq < first.seq):
 				first = o
@@ -101,6 +105,9 @@ func (m *model) promote(x *modelMessage) {
 			return
 		}
 		first.state = queue.Ready
+		if first.Lane.Fair && first != x {
+			first.turn = m.nextSeq()
+		}
 	}
 }
 
@@ -160,7 +167,7 @@ func (m *model) next(name string) *modelMessage {
 		}
 	}
 	ready = slices.DeleteFunc(ready, func(x *modelMessage) bool { return int(x.Priority) != chosen })
-	return slices.MinFunc(ready, func(a, b *modelMessage) int { return cmp.Compare(a.seq, b.seq) })
+	return slices.MinFunc(ready, func(a, b *modelMessage) int { return cmp.Compare(cmp.Or(a.turn, a.seq), cmp.Or(b.turn, b.seq)) })
 }
 
 // granted counts a lease of a message.

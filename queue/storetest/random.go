@@ -130,8 +130,13 @@ func (w *walker) enqueue() string {
 		if bound := []int{0, 0, 1, 1, 2, 3}[w.choose(6)]; bound > 0 {
 			// The kind of a lane belongs to its key, as a route fixes both.
 			m.Lane = queue.Lane{Key: fmt.Sprintf("%d-%d", bound, w.choose(3)), Bound: bound}
-			if bound != 3 && m.Lane.Key[2] == '0' {
-				m.Lane.OnDead = queue.OnDeadBlock
+			switch m.Lane.Key[2] {
+			case '0':
+				if bound != 3 {
+					m.Lane.OnDead = queue.OnDeadBlock
+				}
+			case '1':
+				m.Lane.Fair = true
 			}
 		}
 		m.OnLost = queue.OnLost(w.choose(2))
@@ -392,7 +397,7 @@ func (w *walker) crash() string {
 		return "no crash"
 	}
 	for _, x := range w.m.in("", queue.Leased) {
-		if x.Lane.Bound > 1 {
+		if x.Lane.Bound > 1 || x.Lane.Fair {
 			s := queue.Settlement{LeaseRef: x.lease, Kind: queue.SettleRelease}
 			w.stale = append(w.stale, x.lease)
 			w.m.back(x, false, false)

@@ -104,6 +104,7 @@ func subjects() []subject {
 		{"lane", laneScenarios()},
 		{"gate", gateScenarios()},
 		{"intake", intakeScenarios()},
+		{"fair", fairScenarios()},
 		{"reserve", reserveScenarios()},
 		{"shares", sharing()},
 		{"cancel", cancelScenarios()},

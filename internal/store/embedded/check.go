@@ -51,14 +51,14 @@ func check(fs vfs.FS, dir string) (Report, error) {
 
 // readOnly calls f with the database of a store that is not open. Nothing is written.
 func readOnly(fs vfs.FS, dir string, f func(*pebble.DB) error) error {
-	exists, err := inspect(fs, dir)
+	format, err := inspect(fs, dir)
 	if err != nil {
 		return err
 	}
 	if _, err := fs.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("directory %s does not exist; name the one of queue.embedded.dir", dir)
 	}
-	if !exists {
+	if format == 0 {
 		return fmt.Errorf("%s holds no store", dir)
 	}
 	lock, err := takeLock(fs, dir)

@@ -5,14 +5,16 @@
 //
 // # Layout of the directory
 //
-//	FORMAT    "openhqm embedded store, format 1": FORMAT.new until all of it was created
+//	FORMAT    "openhqm embedded store, format 2": FORMAT.new until all of it was created
 //	LOCK PID  held by the one process that has the directory open; its number, for people
 //	db/       the database
 //	blobs/    bodies beyond queue.InlineLimit, one file each: blocks of 32 KiB, each followed by its CRC32C
 //	CLOSED    what the last close left of db/, which the next open compares; not there while the store is open
 //	ballast   room that is given up when the disk is nearly full
 //
-// # Keys of format 1
+// # Keys of format 2
+//
+// Format 1 is the same without fair lanes (the second form of AppendMessage and AppendProgress); opening it makes it format 2.
 //
 // Integers are big-endian, a time is its Unix nanoseconds, a name is its length in two bytes and its bytes, an id is 16
 // bytes. Values are those of queue.AppendMessage, AppendProgress and AppendResult.

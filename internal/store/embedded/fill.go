@@ -26,7 +26,7 @@ func (u *unit) fill(w *window, prefix []byte) {
 			continue
 		}
 		key = appendPlace(key[:0], e.rec)
-		o := order{e.rec.Seq, e.rec.ID}
+		o := order{e.rec.Place(), e.rec.ID}
 		if !bytes.HasPrefix(key, prefix) || o.compare(w.tail) <= 0 || more && o.compare(last) > 0 {
 			continue
 		}

@@ -14,7 +14,7 @@ import (
 
 const (
 	// formatVersion is the version of everything in the directory; the package doc draws it.
-	formatVersion = 1
+	formatVersion = 2
 
 	formatFile = "FORMAT"
 	beginFile  = "FORMAT.new"
@@ -23,35 +23,35 @@ const (
 	blobDir    = "blobs"
 )
 
-// inspect looks at a directory without touching it: whether it is a store of a format that this version reads. A
+// inspect looks at a directory without touching it: the format of the store in it, if this version reads that, or 0 for none. A
 // directory that is neither empty nor ours is refused, and so is a newer format.
-func inspect(fs vfs.FS, dir string) (exists bool, err error) {
+func inspect(fs vfs.FS, dir string) (format int, err error) {
 	info, err := fs.Stat(dir)
 	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+		return 0, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("data directory: %w", err)
+		return 0, fmt.Errorf("data directory: %w", err)
 	}
 	if !info.IsDir() {
-		return false, fmt.Errorf("data directory %s is a file: choose a directory", dir)
+		return 0, fmt.Errorf("data directory %s is a file: choose a directory", dir)
 	}
 	text, err := readFile(fs, fs.PathJoin(dir, formatFile))
 	if errors.Is(err, os.ErrNotExist) {
-		return false, refuseForeign(fs, dir)
+		return 0, refuseForeign(fs, dir)
 	}
 	if err != nil {
-		return false, fmt.Errorf("data directory: %w", err)
+		return 0, fmt.Errorf("data directory: %w", err)
 	}
 	number, ok := strings.CutPrefix(strings.TrimSpace(text), formatWord)
 	version, convErr := strconv.Atoi(number)
 	switch {
 	case !ok || convErr != nil:
-		return false, &queue.CorruptError{Path: fs.PathJoin(dir, formatFile), Offset: -1, Err: errors.New("not a format that is known; nothing was changed: restore this file, or the directory, from a copy")}
+		return 0, &queue.CorruptError{Path: fs.PathJoin(dir, formatFile), Offset: -1, Err: errors.New("not a format that is known; nothing was changed: restore this file, or the directory, from a copy")}
 	case version > formatVersion:
-		return false, fmt.Errorf("data directory %s has format %d, and this version reads up to %d: run the newer version", dir, version, formatVersion)
+		return 0, fmt.Errorf("data directory %s has format %d, and this version reads up to %d: run the newer version", dir, version, formatVersion)
 	}
-	return true, nil
+	return version, nil
 }
 
 // refuseForeign accepts a directory that is empty but for what a volume brings along, or in which a first start was cut
@@ -100,6 +100,14 @@ func finishFormat(fs vfs.FS, dir string) error {
 		return err
 	}
 	return syncDir(fs, dir)
+}
+
+// raiseFormat marks a store of an older format as one of ours, before the first write that the older version would not read.
+func raiseFormat(fs vfs.FS, dir string) error {
+	if err := writeFile(fs, fs.PathJoin(dir, beginFile), formatWord+strconv.Itoa(formatVersion)+"\n"); err != nil {
+		return err
+	}
+	return finishFormat(fs, dir)
 }
 
 // createDir creates a directory with its parents, and syncs the directory that each new one is an entry of: without that

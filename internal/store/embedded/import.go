@@ -64,10 +64,10 @@ func (u *unit) importRecord(given *queue.Record, message, answer []byte) error {
 	case queue.Leased:
 		r.Lost(u.now)
 	case queue.Parked:
-		r.Unpark(u.now)
+		r.Unpark(u.now, 0)
 	}
 	if !r.State.Terminal() {
-		r.Seq = u.newSeq()
+		r.Seq, r.Turn = u.newSeq(), 0
 	}
 	v := stored{rec: r, size: int64(len(message)) + fixedSize + fileSize(r.Message.Request.Body)}
 	if r.Edited != nil && !held(r.Message.Request.Body, r.Edited.Body) {

@@ -92,7 +92,7 @@ func readOrder(key []byte) (seq uint64, id queue.ID, ok bool) {
 func appendPlace(b []byte, r *queue.Record) []byte {
 	switch r.State {
 	case queue.Ready:
-		return appendOrder(appendReadyPrefix(b, r.Queue, r.Priority), r.Seq, r.ID)
+		return appendOrder(appendReadyPrefix(b, r.Queue, r.Priority), r.Place(), r.ID)
 	case queue.Parked:
 		return appendOrder(appendParkedPrefix(b, r.Queue, r.Lane.Key), r.Seq, r.ID)
 	case queue.Leased:

@@ -112,7 +112,7 @@ func (u *unit) leaveLane(r *queue.Record) {
 	}
 	if r.State == queue.Parked {
 		l.parked--
-		l.waiting.remove(order{r.Seq, r.ID})
+		l.waiting.remove(order{r.Place(), r.ID})
 	}
 }
 
@@ -126,7 +126,7 @@ func (u *unit) enterLane(r *queue.Record) {
 	}
 	if r.State == queue.Parked {
 		l.parked++
-		l.waiting.insert(place{order: order{r.Seq, r.ID}})
+		l.waiting.insert(place{order: order{r.Place(), r.ID}})
 	}
 }
 
@@ -145,6 +145,14 @@ func (u *unit) admit(r *queue.Record) {
 		r.Park(u.now)
 		fault.Point(fault.LaneParked)
 	}
+}
+
+// turnOf returns the turn of a record that its lane lets in.
+func (u *unit) turnOf(r *queue.Record) uint64 {
+	if !r.Lane.Fair {
+		return 0
+	}
+	return u.newSeq()
 }
 
 func (u *unit) firstParked(l *lane) *place {
@@ -182,7 +190,7 @@ func (u *unit) promoteLanes() {
 			if l.occupied >= int64(e.rec.Lane.Bound) {
 				break
 			}
-			u.change(e, func(r *queue.Record) { r.Unpark(u.now) })
+			u.change(e, func(r *queue.Record) { r.Unpark(u.now, u.turnOf(r)) })
 			fault.Point(fault.LanePromoted)
 		}
 	}

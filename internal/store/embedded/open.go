@@ -98,18 +98,20 @@ func Open(opts Options) (*Store, error) {
 	}
 	s.bodies = bodies{fs: s.fs, dir: s.fs.PathJoin(s.dir, blobDir), staged: make(map[string]bool)}
 	s.disk.fs, s.disk.dir, s.disk.minFree = s.fs, s.dir, opts.MinFree
-	exists, err := inspect(s.fs, s.dir)
+	format, err := inspect(s.fs, s.dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.open(exists); err != nil {
+	if err := s.open(format); err != nil {
 		s.shut(false)
 		return nil, explain(s.dir, err)
 	}
 	return s, nil
 }
 
-func (s *Store) open(exists bool) error {
+// open opens the directory, whose store has a format, or 0: there is none.
+func (s *Store) open(format int) error {
+	exists := format > 0
 	if err := createDir(s.fs, s.dir); err != nil {
 		return fmt.Errorf("create data directory: %w", err)
 	}
@@ -151,6 +153,11 @@ func (s *Store) open(exists bool) error {
 	}
 	if err := s.load(); err != nil {
 		return err
+	}
+	if exists && format < formatVersion {
+		if err := raiseFormat(s.fs, s.dir); err != nil {
+			return fmt.Errorf("raise the format of data directory %s: %w", s.dir, err)
+		}
 	}
 	fault.Point(fault.OpenLoaded)
 	if err := s.recover(); err != nil {

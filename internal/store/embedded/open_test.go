@@ -44,8 +44,8 @@ func TestOpenRefusesWhatItMustNotTouch(t *testing.T) {
 		{"a file", func(t *testing.T, dir string) { write(t, dir, "x") }, []string{"is a file", "choose a directory"}},
 		{"a path below a file", func(t *testing.T, dir string) { write(t, filepath.Dir(dir), "x") }, []string{"file"}},
 		{"a newer format", func(t *testing.T, dir string) {
-			write(t, filepath.Join(dir, "FORMAT"), "openhqm embedded store, format 2\n")
-		}, []string{"format 2", "run the newer version"}},
+			write(t, filepath.Join(dir, "FORMAT"), "openhqm embedded store, format 3\n")
+		}, []string{"format 3", "run the newer version"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "sub", "data")
@@ -67,6 +67,35 @@ func TestOpenRefusesWhatItMustNotTouch(t *testing.T) {
 				t.Errorf("it was touched: before\n%s, after\n%s", before, after)
 			}
 		})
+	}
+}
+
+func TestAStoreOfTheFormatBeforeIsTakenUp(t *testing.T) {
+	dir := t.TempDir()
+	open := func() *embedded.Store {
+		s, err := embedded.Open(embedded.Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := open()
+	m := storetest.NewMessage("orders")
+	if _, err := s.Enqueue(t.Context(), []*queue.Message{m}); err != nil { // of what is in no fair lane the form has not changed
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mark := filepath.Join(dir, "FORMAT")
+	write(t, mark, "openhqm embedded store, format 1\n")
+	s = open()
+	defer s.Close()
+	if _, err := s.Get(t.Context(), m.ID); err != nil {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(mark); err != nil || string(text) != "openhqm embedded store, format 2\n" {
+		t.Errorf("the mark is %q, %v", text, err)
 	}
 }
 

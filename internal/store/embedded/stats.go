@@ -165,8 +165,8 @@ func (s *Store) Position(ctx context.Context, id queue.ID) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if head.seq != 0 && r.Seq >= head.seq {
-		ahead = min(ahead, int64(r.Seq-head.seq)+1)
+	if head.seq != 0 && r.Place() >= head.seq {
+		ahead = min(ahead, int64(r.Place()-head.seq)+1)
 	}
 	var below int64
 	for p := range q.ready {

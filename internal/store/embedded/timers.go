@@ -99,7 +99,7 @@ func (u *unit) lapse(l *lease, events []queue.Event) []queue.Event {
 // lose ends the lease of a record that nobody settled.
 func (u *unit) lose(e *entry) {
 	if fault.Planted(fault.UnsafeResentAfterCrash) && e.rec.OnLost == queue.OnLostFail {
-		u.change(e, func(r *queue.Record) { r.Unpark(u.now) })
+		u.change(e, func(r *queue.Record) { r.Unpark(u.now, 0) })
 		return
 	}
 	u.change(e, func(r *queue.Record) { r.Lost(u.now) })

@@ -219,7 +219,7 @@ func (u *unit) leave(r *queue.Record) {
 	case queue.Ready:
 		q.ready[r.Priority]--
 		u.s.ready--
-		if p, ok := q.windows[r.Priority].remove(order{r.Seq, r.ID}); ok {
+		if p, ok := q.windows[r.Priority].remove(order{r.Place(), r.ID}); ok {
 			u.s.uncache(p)
 		}
 	case queue.Leased:
@@ -263,7 +263,7 @@ const (
 // keep puts a message into its window, with the record itself if it is small: what was just stored is what is most
 // likely leased next.
 func (s *Store) keep(w *window, e *entry) {
-	p := place{order: order{e.rec.Seq, e.rec.ID}, readyAt: e.rec.UpdatedAt}
+	p := place{order: order{e.rec.Place(), e.rec.ID}, readyAt: e.rec.UpdatedAt}
 	if e.size <= maxCachedRecord && s.cached+e.size <= maxCachedBytes && e.rec.Edited == nil {
 		p.rec, p.size = e.rec, e.size
 	}

@@ -146,13 +146,21 @@ func (s *Store) promote(l *line, r *queue.Record, now time.Time) {
 	for e := n.parked.first(); e != nil && n.blockers == 0 && n.occupied < e.record.Lane.Bound; e = n.parked.first() {
 		s.detach(e)
 		e.record = e.record.Clone()
-		e.record.Unpark(now)
+		e.record.Unpark(now, s.turnOf(e.record))
 		s.attach(e, now)
 		e.notify()
 	}
 	if n.empty() {
 		delete(l.lanes, r.Lane.Key)
 	}
+}
+
+// turnOf returns the turn of a record that its lane lets in.
+func (s *Store) turnOf(r *queue.Record) uint64 {
+	if !r.Lane.Fair {
+		return 0
+	}
+	return s.nextSeq()
 }
 
 // notify wakes those who wait for the entry.

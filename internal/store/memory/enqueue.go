@@ -103,10 +103,10 @@ func (s *Store) Import(_ context.Context, records []*queue.Record) error {
 		case queue.Leased:
 			r.Lost(now)
 		case queue.Parked:
-			r.Unpark(now)
+			r.Unpark(now, 0)
 		}
 		if !r.State.Terminal() {
-			r.Seq = s.nextSeq()
+			r.Seq, r.Turn = s.nextSeq(), 0
 		}
 		if _, held := s.keyHolder(r.Message, now); !held {
 			s.reserveKey(r.Message, r.AcceptedAt, now)

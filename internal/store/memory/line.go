@@ -35,7 +35,7 @@ func (s *Store) line(name string) *line {
 	if l == nil {
 		l = &line{name: name, since: order{compare: compareReadyAt}, lanes: make(map[string]*lane)}
 		for p := range l.ready {
-			l.ready[p].compare = compareSeq
+			l.ready[p].compare = comparePlace
 		}
 		s.lines[name] = l
 	}
@@ -49,7 +49,7 @@ func (l *line) lane(r *queue.Record) *lane {
 	}
 	n := l.lanes[r.Lane.Key]
 	if n == nil {
-		n = &lane{parked: order{compare: compareSeq}}
+		n = &lane{parked: order{compare: comparePlace}}
 		l.lanes[r.Lane.Key] = n
 	}
 	return n

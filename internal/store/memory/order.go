@@ -16,10 +16,10 @@ type order struct {
 
 func compareID(a, b *entry) int { return bytes.Compare(a.record.ID[:], b.record.ID[:]) }
 
-func compareSeq(a, b *entry) int { return cmp.Compare(a.record.Seq, b.record.Seq) }
+func comparePlace(a, b *entry) int { return cmp.Compare(a.record.Place(), b.record.Place()) }
 
 func compareReadyAt(a, b *entry) int {
-	return cmp.Or(a.record.UpdatedAt.Compare(b.record.UpdatedAt), compareSeq(a, b))
+	return cmp.Or(a.record.UpdatedAt.Compare(b.record.UpdatedAt), comparePlace(a, b))
 }
 
 func (o *order) insert(e *entry) {
