@@ -47,6 +47,10 @@ func AppendMessage(b []byte, m *Message) []byte {
 	e.string(m.Lane.Key)
 	e.number(m.Lane.Bound)
 	e.uint(uint64(m.Lane.OnDead))
+	if m.Lane.Fair {
+		e.uint(math.Float64bits(m.Lane.Rate))
+		e.number(m.Lane.Burst)
+	}
 	e.uint(uint64(m.OnLost))
 	e.number(m.MaxDeliveries)
 	e.int(int64(m.KeepResult))
@@ -79,7 +83,9 @@ func DecodeMessage(b []byte, opener BodyOpener) (*Message, error) {
 	m.Deadline = d.time()
 	m.Priority = uint8(d.upTo(MaxPriority))
 	m.Lane = Lane{Key: d.string(), Bound: d.number(), OnDead: OnDead(d.upTo(uint64(OnDeadBlock)))}
-	m.Lane.Fair = d.version == fairVersion
+	if m.Lane.Fair = d.version == fairVersion; m.Lane.Fair {
+		m.Lane.Rate, m.Lane.Burst = math.Float64frombits(d.uint()), d.number()
+	}
 	m.OnLost = OnLost(d.upTo(uint64(OnLostFail)))
 	m.MaxDeliveries = d.number()
 	m.KeepResult = time.Duration(d.int())

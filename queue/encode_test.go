@@ -17,7 +17,7 @@ func fullMessage() *queue.Message {
 	return &queue.Message{
 		ID: queue.NewID(5, at), Queue: "orders", Endpoint: "shop", Route: "r", Caller: "alice",
 		AcceptedAt: at, NotBefore: at.Add(time.Second), Deadline: at.Add(time.Hour),
-		Priority: 9, Lane: queue.Lane{Key: "k", Bound: 3, OnDead: queue.OnDeadBlock, Fair: true}, OnLost: queue.OnLostFail,
+		Priority: 9, Lane: queue.Lane{Key: "k", Bound: 3, OnDead: queue.OnDeadBlock, Fair: true, Rate: 2.5, Burst: 4}, OnLost: queue.OnLostFail,
 		MaxDeliveries: 5, KeepResult: time.Minute, KeepDead: -1, AttemptTimeout: time.Second,
 		Idempotency: &queue.Idempotency{Scope: [32]byte{1}, Fingerprint: [32]byte{31: 2}, Keep: time.Hour},
 		Callback:    "https://client.example/done", Subject: queue.NewID(6, at), Metadata: []byte(`{"a":1}`),
@@ -146,7 +146,7 @@ func TestDamagedBytesAreCorrupt(t *testing.T) {
 // nothing in it is new.
 func TestWhatKnowsOfNoFairLaneKeepsItsForm(t *testing.T) {
 	m, p := fullMessage(), fullProgress()
-	m.Lane.Fair, p.Turn = false, 0
+	m.Lane.Fair, m.Lane.Rate, m.Lane.Burst, p.Turn = false, 0, 0, 0
 	message, progress := queue.AppendMessage(nil, m), queue.AppendProgress(nil, &p)
 	if message[0] != 1 || progress[0] != 1 {
 		t.Errorf("versions %d and %d, want the first", message[0], progress[0])

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"time"
 )
@@ -67,7 +68,13 @@ type Lane struct {
 	// Fair makes the lanes of a queue take turns: a message that becomes ready because room came in its lane goes behind those
 	// that are ready, whatever its Seq. A fair lane of bound 1 is not ordered.
 	Fair bool
+	// Rate and Burst bound how many messages of a fair lane are leased in a time, as those of [Limits] do for the queue; 0: no bound.
+	Rate  float64
+	Burst int
 }
+
+// Paced reports whether the lane has a rate.
+func (l Lane) Paced() bool { return l.Rate > 0 }
 
 // Ordered reports whether the lane keeps its messages in order, over retries too.
 func (l Lane) Ordered() bool { return l.Bound == 1 && !l.Fair }
@@ -114,6 +121,8 @@ func (m *Message) Validate() error {
 	case m.Lane.Bound < 0 || len(m.Lane.Key) > MaxKeyLength:
 		return fmt.Errorf("%w: lane key of %d bytes with bound %d; want at most %d bytes and no negative bound", ErrInvalid,
 			len(m.Lane.Key), m.Lane.Bound, MaxKeyLength)
+	case !(m.Lane.Rate >= 0) || math.IsInf(m.Lane.Rate, 0) || m.Lane.Burst < 0 || m.Lane.Paced() && !m.Lane.Fair:
+		return fmt.Errorf("%w: lane of rate %v and burst %d, fair %t", ErrInvalid, m.Lane.Rate, m.Lane.Burst, m.Lane.Fair)
 	case m.Lane.OnDead > OnDeadBlock || m.OnLost > OnLostFail:
 		return fmt.Errorf("%w: unknown values %d of OnDead or %d of OnLost", ErrInvalid, m.Lane.OnDead, m.OnLost)
 	}

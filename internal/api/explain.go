@@ -107,7 +107,12 @@ func sentenceOf(e *queue.Explanation, name, endpoint string) string {
 			return fmt.Sprintf("waiting behind other callbacks to %s: at most %d at once", named(r.Lane.Key), r.Lane.Bound) + butClosed(e, name, endpoint)
 		}
 		if r.Lane.Fair {
-			return fmt.Sprintf("waiting for the turn of its key %s, of which %d may be ready or running at once", named(r.Lane.Key), r.Lane.Bound) + butClosed(e, name, endpoint)
+			pace := ""
+			if r.Lane.Paced() {
+				pace = fmt.Sprintf(", and %g start a second", r.Lane.Rate)
+			}
+			return fmt.Sprintf("waiting for the turn of its key %s, of which %d may be ready or running at once", named(r.Lane.Key), r.Lane.Bound) + pace +
+				butClosed(e, name, endpoint)
 		}
 		return fmt.Sprintf("waiting behind its ordering key %s: at most %d with it at once", named(r.Lane.Key), r.Lane.Bound) + butClosed(e, name, endpoint)
 	}

@@ -96,6 +96,11 @@ func TestExplainSaysWhyAMessageIsWhereItIs(t *testing.T) {
 			f.in(queue.Lane{Key: "customer-7", Bound: 1, Fair: true})
 			return f.in(queue.Lane{Key: "customer-7", Bound: 1, Fair: true})
 		}, queue.CauseLane, "^waiting for the turn of its key `customer-7`, of which 1 may be ready or running at once$", nil},
+		"parked behind its rate": {func(f *fixture) queue.ID {
+			slow := queue.Lane{Key: "customer-7", Bound: 4, Fair: true, Rate: 0.5, Burst: 1}
+			f.in(slow)
+			return f.in(slow)
+		}, queue.CauseLane, "^waiting for the turn of its key `customer-7`, of which 4 may be ready or running at once, and 0.5 start a second$", nil},
 		"parked behind its key, and closed": {func(f *fixture) queue.ID {
 			f.gate(queue.GateChange{Hold: []queue.HoldChange{{Reason: queue.HoldPaused}}})
 			f.inLane(queue.OnDeadSkip)

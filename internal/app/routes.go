@@ -95,6 +95,9 @@ func routeTarget(c *config.Config, r *config.Route, t ingress.Target) ingress.Ta
 	}
 	if source := keySource(r.Fairness.Header, r.Fairness.Claim); !source.IsZero() {
 		t.Fair, t.FairShare = source, cmp.Or(r.Fairness.Concurrency, c.Proxy.Endpoints[t.Name].Concurrency, c.Worker.Concurrency)
+		if r.Fairness.Rate.Count > 0 {
+			t.FairRate, t.FairBurst = r.Fairness.Rate.PerSecond(), r.Fairness.Burst
+		}
 	}
 	return t
 }

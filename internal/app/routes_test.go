@@ -93,7 +93,7 @@ func TestARouteSetsModeAndTerms(t *testing.T) {
     ordering: {header: X-Account-Id}
     on_disconnect: keep
   - {name: keyed, match: {path: /keyed}, endpoint: a, require_idempotency_key: true}
-  - {name: fair, match: {path: /fair}, endpoint: a, mode: async, fairness: {header: X-Tenant-Id, concurrency: 3}, delay: 1h}
+  - {name: fair, match: {path: /fair}, endpoint: a, mode: async, fairness: {header: X-Tenant-Id, concurrency: 3, rate: 30/m, burst: 4}, delay: 1h}
   - {name: passed, match: {path: /passed}, endpoint: a, mode: sync}
 `), Options{})
 	record := func(path string, fields ...string) *queue.Record {
@@ -120,7 +120,7 @@ func TestARouteSetsModeAndTerms(t *testing.T) {
 		t.Errorf("priority %d for a request that asks for 2", m.Priority)
 	}
 	m = record("/fair", "X-Tenant-Id", "t").Message
-	if m.Lane != (queue.Lane{Key: "t", Bound: 3, Fair: true}) || m.NotBefore.Sub(m.AcceptedAt).Round(time.Minute) != time.Hour {
+	if m.Lane != (queue.Lane{Key: "t", Bound: 3, Fair: true, Rate: 0.5, Burst: 4}) || m.NotBefore.Sub(m.AcceptedAt).Round(time.Minute) != time.Hour {
 		t.Errorf("%+v", m)
 	}
 	if got := call(t, "POST", p.url+"/fair", "x", "OpenHQM-Ordering-Key", "k"); got.status != 400 || !strings.Contains(got.body, "fairness") {

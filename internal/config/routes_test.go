@@ -89,6 +89,7 @@ func TestEveryErrorOfARouteNamesIt(t *testing.T) {
 		{`{name: r, endpoint: a, ordering: {header: A}, fairness: {header: B}}`, `routes.r.fairness: is set together with ordering`},
 		{`{name: r, endpoint: a, delay: 2h, max_age: 1h}`, `routes.r.delay: 2h is not less than max_age, 1h`},
 		{`{name: r, endpoint: a, fairness: {header: A, claim: tenant}}`, `routes.r.fairness.claim: is set together with header`},
+		{`{name: r, endpoint: a, fairness: {rate: 5/s}}`, `routes.r.fairness.rate: says nothing without a key`},
 		{`{name: r, endpoint: a, fairness: {claim: .tenant}}`, `routes.r.fairness.claim: ".tenant" is not accepted`},
 		{`{name: r, endpoint: a, ordering: {claim: sub}, fairness: {claim: tenant}}`, `routes.r.fairness: is set together with ordering`},
 		{`{name: r, endpoint: a, mode: sync, fairness: {claim: tenant}}`, `routes.r.fairness: is for requests that are queued`},

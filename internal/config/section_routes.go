@@ -87,6 +87,10 @@ type Fairness struct {
 	// endpoint may have (`concurrency` of the endpoint, else `worker.concurrency`), so that one alone has all of it, and several
 	// share it evenly.
 	Concurrency int `yaml:"concurrency" min:"0" max:"1000000"`
+	// Requests of one sender that may start in a time: `10/s`. What is more waits, and burns no attempt. 0: no limit.
+	Rate Rate `yaml:"rate"`
+	// How many of them may start at once after a pause, within `rate`.
+	Burst int `yaml:"burst" min:"1" max:"1000000"`
 }
 
 // Dedupe takes requests that are sent again within a time for one.
@@ -120,6 +124,7 @@ func defaultRoute() Route {
 		QueuePercent: 100,
 		QueueKey:     "client",
 		Ordering:     Ordering{OnDead: OrderingSkip},
+		Fairness:     Fairness{Burst: 1},
 		Dedupe:       Dedupe{Window: 60 * second},
 	}
 }

@@ -37,6 +37,9 @@ func (k *checker) routes() {
 		}
 		k.keySource(path+".ordering", r.Ordering.Header, r.Ordering.Claim)
 		k.keySource(path+".fairness", r.Fairness.Header, r.Fairness.Claim)
+		if r.Fairness.Rate.Count > 0 && !r.fair() {
+			k.wrong(path+".fairness.rate", "says nothing without a key; give fairness.header or fairness.claim")
+		}
 		if r.ordered() && r.fair() {
 			k.wrong(path+".fairness", "is set together with ordering, and a request stands in one line; remove one of both")
 		}

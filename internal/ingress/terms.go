@@ -16,6 +16,8 @@ type Terms struct {
 	Ordering     KeySource    // of the ordering key
 	OnDead       queue.OnDead // what a dead letter does to its ordering key
 	Fair         KeySource    // of whose share of the endpoint it takes, in place of an ordering key
+	FairRate     float64      // how many of one such key may start in a second; 0: no limit
+	FairBurst    int          // and how many at once after a pause
 	FairShare    int          // how many of one such key may be ready or under way at once
 }
 
@@ -69,7 +71,7 @@ func (t *Terms) fair(named string, h http.Header) (queue.Lane, *reply.Problem) {
 	if problem != nil || key == "" {
 		return queue.Lane{}, problem
 	}
-	return queue.Lane{Key: key, Bound: t.FairShare, Fair: true}, nil
+	return queue.Lane{Key: key, Bound: t.FairShare, Fair: true, Rate: t.FairRate, Burst: t.FairBurst}, nil
 }
 
 // one returns the value of a field, "" if it is missing.

@@ -131,6 +131,21 @@ func durabilityScenarios() []scenario {
 			f.gate("orders", queue.GateChange{Release: []queue.HoldReason{queue.HoldPaused, queue.HoldCooldown}})
 			f.leaseID(m)
 		}},
+		{name: "the pace of a key begins empty after a crash, and goes on by itself", run: func(f *fixture) {
+			f.pass(3 * interval)
+			for range 4 {
+				f.message("orders", paced("a", 2))
+			}
+			f.leases(request(2, "orders"))
+			f.reopen()
+			began := f.clock()
+			for range 2 {
+				f.end(done(f.lease("orders")))
+			}
+			if at := f.clock(); at.Before(began.Add(interval)) {
+				f.t.Fatalf("two were leased by %v, within one interval of %v", at, began)
+			}
+		}},
 		{name: "the bucket is empty after a crash, so that the rate holds over it", run: func(f *fixture) {
 			f.limit("orders", queue.Limits{Rate: 1, Burst: 3})
 			for range 6 {

@@ -105,6 +105,7 @@ func subjects() []subject {
 		{"gate", gateScenarios()},
 		{"intake", intakeScenarios()},
 		{"fair", fairScenarios()},
+		{"pace", paceScenarios()},
 		{"reserve", reserveScenarios()},
 		{"shares", sharing()},
 		{"cancel", cancelScenarios()},

@@ -70,6 +70,9 @@ func (u *unit) serve(c *claim) bool {
 			passed = append(passed, q)
 			continue
 		}
+		if u.slow(e) {
+			continue
+		}
 		c.leases = append(c.leases, u.grant(q, e, c.lease, want))
 		u.promoteLanes()
 	}
@@ -184,6 +187,7 @@ func (u *unit) grant(q *line, e *entry, request *queue.LeaseRequest, want *queue
 	if !fault.Planted(fault.RateNotCounted) {
 		q.bucket.Take(u.now, q.gate.Limits)
 	}
+	u.takeToken(e.rec)
 	if q.passing > 0 {
 		q.shares.Leased(q.gate.Limits)
 	}

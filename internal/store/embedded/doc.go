@@ -1,7 +1,7 @@
 // Package embedded is the durable queue.Store on local disk, on the Pebble key-value engine: the default store.
 //
 // It owns the words unit (one group commit), line (a queue in memory), window (the head of a line), place and timer (the
-// index keys of a record), claim (a Lease or Reserve that waits).
+// index keys of a record), claim (a Lease or Reserve that waits), pace (the rate of a lane at work).
 //
 // # Layout of the directory
 //

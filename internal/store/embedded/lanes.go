@@ -102,6 +102,9 @@ func (s *Store) shrinkLanes() {
 
 func (u *unit) leaveLane(r *queue.Record) {
 	l := u.lane(r.Queue, r.Lane.Key)
+	if r.Lane.Paced() {
+		u.pace(l, r)
+	}
 	if r.OccupiesLane() {
 		l.occupied--
 		l.promote = true
@@ -114,10 +117,14 @@ func (u *unit) leaveLane(r *queue.Record) {
 		l.parked--
 		l.waiting.remove(order{r.Place(), r.ID})
 	}
+	u.count(l, r, -1)
 }
 
 func (u *unit) enterLane(r *queue.Record) {
 	l := u.lane(r.Queue, r.Lane.Key)
+	if r.Lane.Paced() {
+		u.pace(l, r)
+	}
 	if r.OccupiesLane() {
 		l.occupied++
 	}
@@ -128,6 +135,7 @@ func (u *unit) enterLane(r *queue.Record) {
 		l.parked++
 		l.waiting.insert(place{order: order{r.Place(), r.ID}})
 	}
+	u.count(l, r, 1)
 }
 
 // admit parks a record that is about to be ready if its lane has no room, or if another waits there before it.
@@ -141,7 +149,7 @@ func (u *unit) admit(r *queue.Record) {
 		first := u.firstParked(l)
 		full = first != nil && first.compare(order{r.Seq, r.ID}) < 0
 	}
-	if full {
+	if full || !u.inPace(l, r) {
 		r.Park(u.now)
 		fault.Point(fault.LaneParked)
 	}
@@ -187,7 +195,7 @@ func (u *unit) promoteLanes() {
 			if fault.Planted(fault.LaneBoundIgnored) {
 				l.occupied = 0
 			}
-			if l.occupied >= int64(e.rec.Lane.Bound) {
+			if l.occupied >= int64(e.rec.Lane.Bound) || !u.inPace(l, e.rec) {
 				break
 			}
 			u.change(e, func(r *queue.Record) { r.Unpark(u.now, u.turnOf(r)) })

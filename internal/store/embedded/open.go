@@ -52,6 +52,8 @@ type Store struct {
 	state        sync.Mutex
 	lines        map[string]*line
 	lanes        map[laneID]*lane
+	paces        paces
+	opened       time.Time // by the store's clock
 	leases       map[queue.ID]*lease
 	expiries     expiries
 	claims       []*claim
@@ -94,7 +96,7 @@ func Open(opts Options) (*Store, error) {
 		timer:   newTimer(),
 		waiters: waiters{byID: make(map[queue.ID][]*waiter)},
 		broken:  make(chan struct{}), closing: make(chan struct{}),
-		lines: make(map[string]*line), lanes: make(map[laneID]*lane), leases: make(map[queue.ID]*lease),
+		lines: make(map[string]*line), lanes: make(map[laneID]*lane), paces: paces{byLane: make(map[laneID]*pace)}, leases: make(map[queue.ID]*lease),
 	}
 	s.bodies = bodies{fs: s.fs, dir: s.fs.PathJoin(s.dir, blobDir), staged: make(map[string]bool)}
 	s.disk.fs, s.disk.dir, s.disk.minFree = s.fs, s.dir, opts.MinFree
@@ -161,6 +163,9 @@ func (s *Store) open(format int) error {
 	}
 	fault.Point(fault.OpenLoaded)
 	if err := s.recover(); err != nil {
+		return err
+	}
+	if err := s.resumePaces(); err != nil {
 		return err
 	}
 	fault.Point(fault.OpenRecovered)
@@ -252,6 +257,7 @@ func (s *Store) load() error {
 	}
 	s.recent = newRecent(horizon)
 	now := s.clock.now()
+	s.opened = now
 	return s.each(keyGate, func(name string, value []byte) error {
 		gate, err := decodeGate(value)
 		if err != nil {

@@ -63,7 +63,7 @@ func (s *Store) nextWake() time.Time {
 	if len(s.expiries) > 0 {
 		at = earlier(at, s.expiries[0].expiresAt)
 	}
-	return at
+	return earlier(at, s.paces.next())
 }
 
 // dueLimit is how many leases and how many records one unit ends because of their time, so that callers in the same unit
@@ -77,6 +77,7 @@ func (u *unit) due(events []queue.Event) []queue.Event {
 		events = u.lapse(s.expiries[0], events)
 	}
 	events = u.dueRecords(events)
+	u.duePaces()
 	u.dropScopes(dueLimit)
 	return events
 }

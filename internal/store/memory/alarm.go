@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// alarm is the one moment at which Run has to look at an entry or a reservation.
+// alarm is the one moment at which Run has to look at an entry, a reservation or a lane.
 type alarm struct {
 	at    time.Time
 	index int // place in the heap, from 1; 0: not in it
 	entry *entry
 	slot  *slot
+	lane  *lane
 }
 
 // alarms is a heap, the earliest first.

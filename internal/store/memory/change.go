@@ -85,7 +85,7 @@ func (s *Store) attach(e *entry, now time.Time) {
 	r, l := e.record, e.line
 	n := l.lane(r)
 	if n != nil {
-		if r.State == queue.Ready && !n.hasRoom(r) {
+		if r.State == queue.Ready && !n.hasRoom(r, now) {
 			r.Park(now)
 		}
 		if r.OccupiesLane() {
@@ -93,6 +93,9 @@ func (s *Store) attach(e *entry, now time.Time) {
 		}
 		if r.BlocksLane() {
 			n.blockers++
+		}
+		if n.pace != nil {
+			n.pace.Count(r.State, 1)
 		}
 	}
 	switch r.State {
@@ -125,6 +128,9 @@ func (s *Store) detach(e *entry) {
 		if r.BlocksLane() {
 			n.blockers--
 		}
+		if n.pace != nil {
+			n.pace.Count(r.State, -1)
+		}
 	}
 	s.count(l, r.State, -1)
 	s.stirred = true
@@ -139,19 +145,32 @@ func (s *Store) count(l *line, state queue.State, by int64) {
 
 // promote makes parked records of r's lane ready, in their order, as far as there is room.
 func (s *Store) promote(l *line, r *queue.Record, now time.Time) {
-	n := l.lane(r)
-	if n == nil {
-		return
+	if n := l.lane(r); n != nil {
+		s.pass(n, now)
 	}
-	for e := n.parked.first(); e != nil && n.blockers == 0 && n.occupied < e.record.Lane.Bound; e = n.parked.first() {
+}
+
+// pass makes parked records of a lane ready, in their order, as far as there is room, and finds out when to look again.
+func (s *Store) pass(n *lane, now time.Time) {
+	n.admitsAt = time.Time{}
+	for e := n.parked.first(); e != nil && n.blockers == 0 && n.occupied < e.record.Lane.Bound && n.inPace(e.record, now); e = n.parked.first() {
 		s.detach(e)
 		e.record = e.record.Clone()
 		e.record.Unpark(now, s.turnOf(e.record))
 		s.attach(e, now)
 		e.notify()
 	}
+	at := n.admitsAt
+	if n.pace != nil && at.IsZero() {
+		if idleAt, idle := n.pace.IdleAt(); idle && len(n.parked.items) == 0 {
+			if at = idleAt; !at.After(now) {
+				n.pace, at = nil, time.Time{}
+			}
+		}
+	}
+	s.alarms.set(&n.alarm, at)
 	if n.empty() {
-		delete(l.lanes, r.Lane.Key)
+		delete(n.line.lanes, n.key)
 	}
 }
 

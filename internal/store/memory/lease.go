@@ -147,6 +147,9 @@ func (s *Store) pick(request *queue.LeaseRequest, now time.Time) *queue.Want {
 			s.opensAt = earlier(s.opensAt, at)
 			continue
 		}
+		if s.slow(l, now); l.next(now) == nil {
+			continue
+		}
 		if s.strict && l.passing > 0 && l.shares.PassNext(l.gate, l.counts.Leased, int64(l.reserved)) {
 			continue
 		}
@@ -164,11 +167,25 @@ func (s *Store) pick(request *queue.LeaseRequest, now time.Time) *queue.Want {
 	return above
 }
 
+// slow parks the messages at the head of a line that their lanes let in before and whose rate has no token: as after a restart,
+// when nothing is known of what was sent.
+func (s *Store) slow(l *line, now time.Time) {
+	for e := l.next(now); e != nil && e.record.Lane.Paced() && !l.lane(e.record).pace.HasToken(e.record.Lane, now); e = l.next(now) {
+		s.change(e, now, func(r *queue.Record) error { // the transition returns nil
+			r.Park(now)
+			return nil
+		})
+	}
+}
+
 // grant leases the next message of a wanted queue, which has one.
 func (s *Store) grant(request *queue.LeaseRequest, want *queue.Want, now time.Time) queue.Lease {
 	l := s.lines[want.Queue]
 	e := l.next(now)
 	l.bucket.Take(now, l.gate.Limits)
+	if e.record.Lane.Paced() {
+		l.lane(e.record).pace.Take(e.record.Lane, now)
+	}
 	if l.passing > 0 {
 		l.shares.Leased(l.gate.Limits)
 	}

@@ -9,6 +9,7 @@ import (
 // line is what the store knows of one queue.
 type line struct {
 	name     string
+	opened   time.Time // when the store was
 	counts   queue.Counts
 	ready    [queue.MaxPriority + 1]order // by priority, by Seq
 	since    order                        // the ready ones by the moment of becoming ready
@@ -27,13 +28,18 @@ type lane struct {
 	occupied int   // records that count against the bound
 	blockers int   // dead records that hold the lane
 	parked   order // by Seq
+	key      string
+	line     *line
+	pace     *queue.Pace // of a lane with a rate, while there is something to remember
+	admitsAt time.Time   // when the pace, which stands in the way, may let one more be ready
+	alarm    alarm
 }
 
 // line returns what the store knows of a queue, from now on.
 func (s *Store) line(name string) *line {
 	l := s.lines[name]
 	if l == nil {
-		l = &line{name: name, since: order{compare: compareReadyAt}, lanes: make(map[string]*lane)}
+		l = &line{name: name, opened: s.opened, since: order{compare: compareReadyAt}, lanes: make(map[string]*lane)}
 		for p := range l.ready {
 			l.ready[p].compare = comparePlace
 		}
@@ -49,20 +55,38 @@ func (l *line) lane(r *queue.Record) *lane {
 	}
 	n := l.lanes[r.Lane.Key]
 	if n == nil {
-		n = &lane{parked: order{compare: comparePlace}}
+		n = &lane{parked: order{compare: comparePlace}, key: r.Lane.Key, line: l}
+		n.alarm.lane = n
 		l.lanes[r.Lane.Key] = n
+	}
+	if n.pace == nil && r.Lane.Paced() {
+		n.pace = queue.NewPace(r.Lane, l.opened)
 	}
 	return n
 }
 
-// hasRoom reports whether a record may be ready now: the lane is not blocked, its bound not reached, and nobody with an
-// earlier place waits.
-func (n *lane) hasRoom(r *queue.Record) bool {
+// hasRoom reports whether a record may be ready now: the lane is not blocked, its bound not reached, nobody with an earlier
+// place waits, and its rate has a token.
+func (n *lane) hasRoom(r *queue.Record, now time.Time) bool {
 	first := n.parked.first()
-	return n.blockers == 0 && n.occupied < r.Lane.Bound && (first == nil || first.record.Seq > r.Seq)
+	return n.blockers == 0 && n.occupied < r.Lane.Bound && (first == nil || first.record.Seq > r.Seq) && n.inPace(r, now)
 }
 
-func (n *lane) empty() bool { return n.occupied == 0 && n.blockers == 0 && len(n.parked.items) == 0 }
+// inPace reports whether the rate of the lane lets one more be ready, and otherwise notes when to look again.
+func (n *lane) inPace(r *queue.Record, now time.Time) bool {
+	if !r.Lane.Paced() {
+		return true
+	}
+	at, ok := n.pace.Admits(r.Lane, now)
+	if n.admitsAt = at; ok {
+		n.admitsAt = time.Time{}
+	}
+	return ok
+}
+
+func (n *lane) empty() bool {
+	return n.occupied == 0 && n.blockers == 0 && len(n.parked.items) == 0 && n.pace == nil
+}
 
 // next returns the message to lease next, or nil.
 func (l *line) next(now time.Time) *entry {

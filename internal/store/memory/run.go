@@ -45,6 +45,8 @@ func (s *Store) tick() (events []queue.Event, wakeAt time.Time, rearmed <-chan s
 	for next := s.alarms.next(); !next.IsZero() && !next.After(now); next = s.alarms.next() {
 		if a := s.alarms[0]; a.slot != nil {
 			s.free(a.slot)
+		} else if a.lane != nil {
+			s.pass(a.lane, now)
 		} else if e, ok := s.ring(a.entry, now); ok {
 			events = append(events, e)
 		}
