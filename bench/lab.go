@@ -86,6 +86,28 @@ func (l *lab) role(ctx context.Context, role string, env ...string) (*process, e
 
 // product starts openhqm in front of an endpoint ("" for none), on a new data directory unless one is given.
 func (l *lab) product(ctx context.Context, endpoint, data string, env ...string) (*process, error) {
+	var args []string
+	if endpoint != "" {
+		args = []string{"--endpoint", "http://" + endpoint}
+	}
+	return l.serve(ctx, data, args, env)
+}
+
+// configured starts openhqm with a configuration file.
+func (l *lab) configured(ctx context.Context, yaml string, env ...string) (*process, error) {
+	dir, err := os.MkdirTemp(l.dir, "config-")
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "openhqm.yaml")
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+		return nil, err
+	}
+	return l.serve(ctx, "", []string{"--config", file}, env)
+}
+
+// serve starts openhqm with flags, on a new data directory unless one is given.
+func (l *lab) serve(ctx context.Context, data string, flags, env []string) (*process, error) {
 	addr, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -99,11 +121,7 @@ func (l *lab) product(ctx context.Context, endpoint, data string, env ...string)
 			return nil, err
 		}
 	}
-	args := []string{"serve"}
-	if endpoint != "" {
-		args = append(args, "--endpoint", "http://"+endpoint)
-	}
-	cmd := exec.CommandContext(ctx, l.binary, args...)
+	cmd := exec.CommandContext(ctx, l.binary, append([]string{"serve"}, flags...)...)
 	cmd.Env = append(os.Environ(), append(env,
 		"OPENHQM_SERVER__HOST=127.0.0.1", "OPENHQM_SERVER__PORT="+port(addr),
 		"OPENHQM_ADMIN__HOST=127.0.0.1", "OPENHQM_ADMIN__PORT="+port(admin),
@@ -167,8 +185,10 @@ func (p *process) stop() {
 }
 
 // cpu returns the processor time that the child has used.
-func (p *process) cpu() time.Duration {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+func (p *process) cpu() time.Duration { return cpuOf(p.cmd.Process.Pid) }
+
+func cpuOf(pid int) time.Duration {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0
 	}
@@ -177,6 +197,22 @@ func (p *process) cpu() time.Duration {
 	system, _ := strconv.ParseInt(fields[12], 10, 64)
 	const tick = 10 * time.Millisecond // USER_HZ is 100 on every Linux
 	return time.Duration(user+system) * tick
+}
+
+// tree is cpu of the child and of its own children, as nginx has them.
+func (p *process) tree() time.Duration {
+	total := p.cpu()
+	pid := p.cmd.Process.Pid
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return total
+	}
+	for _, text := range strings.Fields(string(children)) {
+		if child, err := strconv.Atoi(text); err == nil {
+			total += cpuOf(child)
+		}
+	}
+	return total
 }
 
 // memory returns a line of the child's /proc status in bytes: RssAnon, VmHWM.

@@ -40,6 +40,9 @@ func scenarios() []scenario {
 		{"p9", "memory of an idle process", idleMemory},
 		{"adaptive", "the adaptive limit against the best fixed one, and after the capacity was halved", adaptiveLimit},
 		{"bodies", "memory under large bodies", largeBodies},
+		{"sync", "requests that pass, against httputil.ReverseProxy and nginx", passes},
+		{"limits", "limits by the endpoint's own log, over reloads, restarts, kills and an outage", limitsHold},
+		{"features", "what each feature costs an accept", featureCosts},
 	}
 }
 

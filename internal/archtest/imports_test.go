@@ -73,7 +73,7 @@ var imports = map[string]rule{
 	"examples/webhooks":          {},
 
 	// Measures the product from outside; one scenario fills a store beforehand.
-	"bench": {ours: []string{"client", "queue", "internal/store/embedded"}},
+	"bench": {ours: []string{"client", "queue", "internal/store/embedded", "test/authority"}},
 
 	// Tests only.
 	"internal/archtest": {},
