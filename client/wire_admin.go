@@ -59,6 +59,7 @@ type Limits struct {
 	Adaptive    int     `json:"adaptive_concurrency,omitempty"` // what the endpoint was found to bear, where that is looked for
 	Rate        float64 `json:"rate_per_second"`
 	Burst       int     `json:"burst"`
+	SyncShare   int     `json:"sync_share"` // percent of them for passing calls while queued ones wait too
 }
 
 // Hold keeps a queue closed.
@@ -162,6 +163,10 @@ type Lane struct {
 	Key    string `json:"key"`
 	Bound  int    `json:"bound"`
 	OnDead string `json:"on_dead"` // skip or block
+	Fair   bool   `json:"fair"`    // its messages take turns with those of other keys
+
+	Rate  float64 `json:"rate_per_second,omitempty"` // how many of them start in a second; 0: no limit
+	Burst int     `json:"burst,omitempty"`
 }
 
 // Request is what is sent to the endpoint, before the endpoint's own rules.

@@ -18,7 +18,7 @@ type Shares struct {
 
 // PassNext reports whether it is the turn of a call that passes through.
 func (s *Shares) PassNext(g Gate, leased, reserved int64) bool {
-	share := int64(g.Limits.syncShare())
+	share := int64(g.Limits.Share())
 	if most := int64(g.MaxLeased()); most > 0 && leased+reserved+1 >= most {
 		if held, due := reserved*(100-share), leased*share; held != due {
 			return held < due
@@ -28,16 +28,17 @@ func (s *Shares) PassNext(g Gate, leased, reserved int64) bool {
 }
 
 // Passed says that a call passes through while work is queued for the gate.
-func (s *Shares) Passed(l Limits) { s.owe(100 - l.syncShare()) }
+func (s *Shares) Passed(l Limits) { s.owe(100 - l.Share()) }
 
 // Leased says that a delivery was leased while a call waits to pass through.
-func (s *Shares) Leased(l Limits) { s.owe(-l.syncShare()) }
+func (s *Shares) Leased(l Limits) { s.owe(-l.Share()) }
 
 func (s *Shares) owe(hundredths int) {
 	s.debt = min(max(s.debt+hundredths, -100*maxDebt), 100*maxDebt)
 }
 
-func (l Limits) syncShare() int {
+// Share returns SyncShare, or its default.
+func (l Limits) Share() int {
 	if l.SyncShare <= 0 || l.SyncShare >= 100 {
 		return DefaultSyncShare
 	}

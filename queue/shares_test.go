@@ -9,7 +9,7 @@ import (
 func TestSharesAreKeptWhileBothWait(t *testing.T) {
 	for _, share := range []int{0, 10, 25, 50, 80} {
 		l := Limits{Rate: 1, SyncShare: share}
-		want := l.syncShare()
+		want := l.Share()
 		t.Run(fmt.Sprint("of tokens, ", share), func(t *testing.T) {
 			var s Shares
 			passed := 0

@@ -76,7 +76,7 @@ func TestExplainSaysWhyAMessageIsWhereItIs(t *testing.T) {
 			f.lease("legacy")
 			return f.submit(`{"payload":1}`)
 		}, queue.CauseConcurrency, "^position 1 of `legacy`; adaptive limit of 1 at once reached$", func(t *testing.T, e client.Explanation) {
-			want(t, e.Limits, client.Limits{Concurrency: 5, Adaptive: 1})
+			want(t, e.Limits, client.Limits{Concurrency: 5, Adaptive: 1, SyncShare: 50})
 		}},
 		"ready, a slow start": {func(f *fixture) queue.ID {
 			one := 1

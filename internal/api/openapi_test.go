@@ -146,7 +146,8 @@ func TestOpenAPISchemasHaveTheMembersOfTheWireTypes(t *testing.T) {
 		client.Queues{}, client.Queue{}, client.Counts{}, client.Limits{}, client.Hold{}, client.Endpoints{}, client.Endpoint{},
 		client.HoldRequest{}, client.ReleaseRequest{}, client.Messages{}, client.Message{}, client.Lane{}, client.Request{},
 		client.Result{}, client.Attempt{}, client.Purged{}, client.Redriven{}, client.Edit{}, client.Explanation{}, client.Audit{}, client.AuditQueue{}, client.Fault{},
-		client.BackupRequest{}, client.Backup{}, client.CallbackState{}} {
+		client.BackupRequest{}, client.Backup{}, client.CallbackState{}, client.Intake{}, client.Routes{}, client.RoutePosition{}, client.RouteCount{},
+		client.RouteChange{}} {
 		kind := reflect.TypeOf(v)
 		schema, ok := document.Components.Schemas[kind.Name()]
 		if !ok {

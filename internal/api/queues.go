@@ -141,7 +141,8 @@ func (a *Admin) queueOf(name string, stats queue.Stats) client.Queue {
 }
 
 func limitsOf(g queue.Gate) client.Limits {
-	return client.Limits{Concurrency: g.Limits.MaxLeased, Adaptive: g.Adaptive, Rate: g.Limits.Rate, Burst: g.Limits.Burst}
+	return client.Limits{Concurrency: g.Limits.MaxLeased, Adaptive: g.Adaptive, Rate: g.Limits.Rate, Burst: g.Limits.Burst,
+		SyncShare: g.Limits.Share()}
 }
 
 func recoveryOf(r queue.Recovery) *client.Recovery {

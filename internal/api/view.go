@@ -52,7 +52,8 @@ func viewMessage(rec *queue.Record, secret []string) client.Message {
 		HistoryDropped: rec.HistoryDropped,
 	}
 	if !rec.Lane.IsZero() {
-		m.Lane = &client.Lane{Key: rec.Lane.Key, Bound: rec.Lane.Bound, OnDead: onDeadName(rec.Lane.OnDead)}
+		m.Lane = &client.Lane{Key: rec.Lane.Key, Bound: rec.Lane.Bound, OnDead: onDeadName(rec.Lane.OnDead),
+			Fair: rec.Lane.Fair, Rate: rec.Lane.Rate, Burst: rec.Lane.Burst}
 	}
 	if rec.Edited != nil {
 		edited := viewRequest(rec.Edited, secret)
