@@ -57,7 +57,7 @@ func (s *unreachable) Stats(ctx context.Context) (queue.Stats, error) {
 // TestARouteIsBypassedWhileTheStoreIsDown takes the store away and turns the bypass on, by the API and by the configuration.
 func TestARouteIsBypassedWhileTheStoreIsDown(t *testing.T) {
 	store := &unreachable{Store: memory.New(memory.Options{})}
-	kept := migrating(t, "mode: async")
+	kept := migrating(t, "mode: default")
 	with := func(change func(*config.Config)) *config.Config {
 		c := *kept
 		c.Queue.Type, c.Routes = "mine", append([]config.Route(nil), kept.Routes...)
@@ -70,12 +70,16 @@ func TestARouteIsBypassedWhileTheStoreIsDown(t *testing.T) {
 		"mine": func(context.Context, StoreConfig) (queue.Store, error) { return store, nil }}}})
 	goes := func(want int) {
 		t.Helper()
-		got := call(t, "POST", p.url+"/orders", "x")
-		if got.status != want || want == 200 && got.body != "direct" {
-			t.Errorf("status %d, want %d: %s", got.status, want, got.body)
+		for _, method := range []string{"POST", "GET"} { // stored, and passed in any case
+			got := call(t, method, p.url+"/orders", "")
+			if got.status != want || want == 200 && got.body != "direct" {
+				t.Errorf("%s: status %d, want %d: %s", method, got.status, want, got.body)
+			}
 		}
 	}
-	goes(202)
+	if got := call(t, "POST", p.url+"/orders", "x", "Prefer", "respond-async"); got.status != 202 {
+		t.Fatalf("with the store: %d %s", got.status, got.body)
+	}
 	store.down.Store(true)
 	defer store.down.Store(false)
 	goes(503)
