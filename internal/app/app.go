@@ -130,6 +130,7 @@ func New(ctx context.Context, c *config.Config, o Options) (app *App, err error)
 		return nil, err
 	}
 	a.live.Store(first)
+	a.settleSwitches(c)
 	a.warnUnverified(first)
 	a.undo("close endpoints", func() error { a.live.Load().closeWhatIsNotIn(nil); return nil })
 	a.metrics.AddQueues(first.worked...)
@@ -144,6 +145,7 @@ func New(ctx context.Context, c *config.Config, o Options) (app *App, err error)
 		sources.Slots = func() int { return c.Worker.Concurrency }
 	}
 	a.health = telemetry.NewHealth(o.Version, checks...)
+	a.health.Notice(a.pauses)
 	if o.Role.ingress() {
 		a.serveIngress(c, replies, registry)
 		sources.Held = a.capture.Held

@@ -125,10 +125,14 @@ func (g *gates) apply(ctx context.Context) error {
 	return nil
 }
 
-// limit stores the limits of a snapshot that is about to serve, so that no call of it is made without them.
-func (g *gates) limit(ctx context.Context, next *snapshot) error {
+// limit stores the limits of a snapshot that is about to serve, so that no call of it is made without them. Where they are those
+// of the one before it needs no store: a route is bypassed by the configuration also while the store is down.
+func (g *gates) limit(ctx context.Context, before, next *snapshot) error {
 	stats, err := g.broker.Stats(ctx)
 	if err != nil {
+		if sameLimits(before, next) {
+			return nil
+		}
 		return fmt.Errorf("read counters: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(next.queues)) {
@@ -142,6 +146,15 @@ func (g *gates) limit(ctx context.Context, next *snapshot) error {
 		}
 	}
 	return nil
+}
+
+func sameLimits(before, next *snapshot) bool {
+	for name, q := range next.queues {
+		if old, ok := before.queues[name]; !ok || old.limits != q.limits {
+			return false
+		}
+	}
+	return true
 }
 
 // newsOf returns the level of a hold that begins or ends: nobody has to know while nothing waits behind it.

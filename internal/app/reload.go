@@ -32,13 +32,13 @@ func (a *App) Reload(c *config.Config) (restart []string, err error) {
 	// The limits come first: an endpoint that is new, or newly limited, must not be called a moment without them.
 	ctx, cancel := context.WithTimeout(context.Background(), limitsWithin)
 	defer cancel()
-	if err := a.gates.limit(ctx, next); err != nil {
+	if err := a.gates.limit(ctx, before, next); err != nil {
 		return nil, fmt.Errorf("store the new limits: %w", err)
 	}
 
 	// From here on nothing can fail.
 	a.live.Store(next)
-	a.builder.switches.settle(next.config)
+	a.settleSwitches(next.config)
 	a.warnUnverified(next)
 	before.closeWhatIsNotIn(next)
 	a.metrics.AddQueues(next.worked...)

@@ -25,6 +25,7 @@ type RouteTest struct {
 	Endpoint string `json:"endpoint,omitempty"`
 	Mode     string `json:"mode,omitempty"`
 	Straight string `json:"straight,omitempty"` // why it is sync though the route's mode would store it: share or bypass
+	Queued   string `json:"queued,omitempty"`   // why it is stored though the route queues only some: share, or request (it asks for it)
 	Wait     string `json:"wait,omitempty"`     // how long auto holds, and sync stands in line
 
 	Priority    int    `json:"priority,omitempty"`
@@ -40,6 +41,8 @@ type RouteTest struct {
 	URL    string      `json:"url,omitempty"`
 	Host   string      `json:"host,omitempty"`
 	Header http.Header `json:"headers,omitempty"` // secrets masked
+
+	percent int // of the keys whose requests the route queues
 }
 
 // RouteVerdict is whether one route takes the request.
@@ -73,6 +76,14 @@ func TestRoute(c *config.Config, extend Extensions, r *http.Request) (*RouteTest
 	}
 	if d.Mode != ingress.ModeSync {
 		t.asked(&d)
+		t.percent = d.Percent
+		switch {
+		case d.Percent >= 100:
+		case d.Asks:
+			t.Queued = queuedByRequest
+		default:
+			t.Queued = queuedByShare
+		}
 	}
 	if q := s.queues[d.Target.Queue]; q.endpoint != nil {
 		return t, t.preview(c, q.endpoint, &d, r)
@@ -140,7 +151,7 @@ func (t *RouteTest) Text() string {
 		return b.String()
 	}
 	fmt.Fprintf(&b, "\nendpoint      %s\nmode          %s\n", t.Endpoint, t.modeWords())
-	for _, line := range []struct{ name, value string }{{"delay", t.Delay}, {"max_age", t.MaxAge}, {"ordering key", t.OrderingKey},
+	for _, line := range []struct{ name, value string }{{"queued", t.queuedWords()}, {"delay", t.Delay}, {"max_age", t.MaxAge}, {"ordering key", t.OrderingKey},
 		{"fairness key", t.FairnessKey}, {"caller", t.Caller}, {"dedupe", t.Dedupe}} {
 		if line.value != "" {
 			fmt.Fprintf(&b, "%-14s%s\n", line.name, line.value)
@@ -162,6 +173,22 @@ func (t *RouteTest) Text() string {
 		}
 	}
 	return b.String()
+}
+
+// Why a request of a route that queues only some is queued.
+const (
+	queuedByShare   = "share"
+	queuedByRequest = "request"
+)
+
+func (t *RouteTest) queuedWords() string {
+	switch t.Queued {
+	case queuedByShare:
+		return fmt.Sprintf("its key is among the %d %% of keys that the route queues (queue_percent)", t.percent)
+	case queuedByRequest:
+		return "it asks for what only the queue has, whatever queue_percent says"
+	}
+	return ""
 }
 
 func (t *RouteTest) modeWords() string {

@@ -1,14 +1,17 @@
 package app
 
 import (
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/openhqm/openhqm/internal/api"
+	"github.com/openhqm/openhqm/internal/config"
 	"github.com/openhqm/openhqm/internal/ingress"
 	"github.com/openhqm/openhqm/internal/telemetry"
+	"github.com/openhqm/openhqm/queue"
 )
 
 // routeMeter counts the requests of a route that went straight through.
@@ -56,4 +59,25 @@ func (a *App) turnRoute(name string, p *ingress.Position) error {
 	a.log.Info("the switch of a route was turned by an operator", slog.String(telemetry.KeyRoute, name),
 		slog.Int("queue_percent", live.QueuePercent), slog.Bool("bypass", live.Bypass), slog.Bool("survives_restart", err == nil))
 	return err
+}
+
+// settleSwitches turns the switches as a configuration that has taken effect says.
+func (a *App) settleSwitches(c *config.Config) {
+	if err := a.builder.switches.settle(c); err != nil {
+		a.log.Warn("the switches of routes are turned, and a restart may turn them otherwise", telemetry.KeyError, err)
+	}
+}
+
+// pauses says which queues an operator has paused, by what was last known of them.
+func (a *App) pauses() (all []string) {
+	for _, name := range a.live.queueNames() {
+		gate, now := a.broker.LastGate(name)
+		if _, ok := gate.IntakePaused(now); ok {
+			all = append(all, fmt.Sprintf("queue %s: its intake is paused", name))
+		}
+		if hold, ok := gate.Holds[queue.HoldPaused]; ok && (hold.Until.IsZero() || hold.Until.After(now)) {
+			all = append(all, fmt.Sprintf("queue %s: its deliveries are paused", name))
+		}
+	}
+	return all
 }

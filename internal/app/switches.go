@@ -75,17 +75,35 @@ func (s *switches) of(r *config.Route) *ingress.Switch {
 	return known.live
 }
 
-// settle turns the switches as a configuration that has taken effect says, where that is the later word.
-func (s *switches) settle(c *config.Config) {
+// settle turns the switches as a configuration that has taken effect says, where that is the later word, and forgets what was
+// turned before it: a configuration that goes back to an older value does not bring it back. It takes effect even when it returns
+// an error, which says that what is kept for a restart is not up to date.
+func (s *switches) settle(c *config.Config) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	changed := false
 	for i := range c.Routes {
 		r := &c.Routes[i]
-		if known, ok := s.routes[r.Name]; ok {
-			known.configured = position(r)
-			known.live.Turn(s.position(r.Name, known.configured))
+		known, ok := s.routes[r.Name]
+		if !ok {
+			continue
+		}
+		known.configured = position(r)
+		now := s.position(r.Name, known.configured)
+		known.live.Turn(now)
+		if t, ok := s.turned[r.Name]; ok && t.Configured != known.configured {
+			changed = true
+			if t.Position, t.Configured = now, known.configured; now != known.configured {
+				s.turned[r.Name] = t
+			} else {
+				delete(s.turned, r.Name)
+			}
 		}
 	}
+	if !changed || s.file == "" {
+		return nil
+	}
+	return s.save()
 }
 
 // position returns how the switch of a route stands by what was turned and what is configured.

@@ -187,6 +187,31 @@ func TestTheLaterWordCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	// What the configuration has overtaken does not come back with an older value of it, while it serves or over a restart.
+	p = start(t, kept("queue_percent: 30"), Options{})
+	turnTo(t, p, `{"queue_percent": 60, "bypass": true}`)
+	reload(p, kept("queue_percent: 40"))
+	if r := turnTo(t, p, `{"bypass": true}`); r.QueuePercent != 40 || !r.Bypass {
+		t.Errorf("after one of two keys changed: %+v", r)
+	}
+	turnTo(t, p, `{"queue_percent": 60}`)
+	reload(p, kept("queue_percent: 50"))
+	reload(p, kept("queue_percent: 40"))
+	percent(p, 40)
+	if err := p.end(); err != nil {
+		t.Fatal(err)
+	}
+	for _, configured := range []int{50, 40} {
+		p = start(t, kept(fmt.Sprint("queue_percent: ", configured)), Options{})
+		percent(p, configured)
+		if r := p.App.routes()[0]; !r.Live.Bypass {
+			t.Error("the bypass, whose key did not change, is off")
+		}
+		if err := p.end(); err != nil {
+			t.Fatal(err)
+		}
+	}
+
 	file := filepath.Join(dir, switchesFile)
 	if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)

@@ -92,7 +92,8 @@ func (c *queueShow) Run(ctx context.Context, env *Environment) error {
 
 type queuePause struct {
 	operator
-	Name   string        `arg:"" help:"Name of the queue."`
+	Name   string        `arg:"" optional:"" help:"Name of the queue."`
+	All    bool          `help:"All queues that there are now."`
 	Intake bool          `help:"Refuse new requests with 503 instead, and go on delivering what is there."`
 	For    time.Duration `help:"Resume by itself after so long; never by default."`
 	Note   string        `help:"Why, for people."`
@@ -108,17 +109,19 @@ func (c *queuePause) Run(ctx context.Context, env *Environment) error {
 	if c.Intake {
 		pause, what = admin.PauseIntake, "takes no new requests"
 	}
-	q, err := pause(ctx, c.Name, client.HoldRequest{Seconds: c.For.Seconds(), Note: c.Note})
-	if err != nil {
-		return origin.explain(err)
-	}
-	fmt.Fprintf(env.Stdout, "queue %s %s; depth %d, running %d\n", q.Name, what, q.Depth, q.Running)
-	return nil
+	return origin.eachQueue(ctx, admin, c.Name, c.All, func(name string) error {
+		q, err := pause(ctx, name, client.HoldRequest{Seconds: c.For.Seconds(), Note: c.Note})
+		if err == nil {
+			fmt.Fprintf(env.Stdout, "queue %s %s; depth %d, running %d\n", q.Name, what, q.Depth, q.Running)
+		}
+		return err
+	})
 }
 
 type queueResume struct {
 	operator
-	Name   string `arg:"" help:"Name of the queue."`
+	Name   string `arg:"" optional:"" help:"Name of the queue."`
+	All    bool   `help:"All queues that there are now."`
 	Intake bool   `help:"Accept new requests again."`
 }
 
@@ -128,24 +131,24 @@ func (c *queueResume) Run(ctx context.Context, env *Environment) error {
 	if err != nil {
 		return err
 	}
+	resume := admin.Resume
 	if c.Intake {
-		q, err := admin.ResumeIntake(ctx, c.Name)
-		if err != nil {
-			return origin.explain(err)
+		resume = admin.ResumeIntake
+	}
+	return origin.eachQueue(ctx, admin, c.Name, c.All, func(name string) error {
+		q, err := resume(ctx, name)
+		switch {
+		case err != nil:
+			return err
+		case c.Intake:
+			fmt.Fprintf(env.Stdout, "queue %s takes new requests again; depth %d\n", q.Name, q.Depth)
+		case len(q.Holds) > 0:
+			fmt.Fprintf(env.Stdout, "queue %s is resumed, and still closed by %s\n", q.Name, holds(q))
+		default:
+			fmt.Fprintf(env.Stdout, "queue %s is resumed; depth %d\n", q.Name, q.Depth)
 		}
-		fmt.Fprintf(env.Stdout, "queue %s takes new requests again; depth %d\n", q.Name, q.Depth)
 		return nil
-	}
-	q, err := admin.Resume(ctx, c.Name)
-	if err != nil {
-		return origin.explain(err)
-	}
-	if len(q.Holds) > 0 {
-		fmt.Fprintf(env.Stdout, "queue %s is resumed, and still closed by %s\n", q.Name, holds(q))
-		return nil
-	}
-	fmt.Fprintf(env.Stdout, "queue %s is resumed; depth %d\n", q.Name, q.Depth)
-	return nil
+	})
 }
 
 type queuePurge struct {

@@ -33,7 +33,17 @@ func (c *call) mayFailOpen() bool {
 }
 
 // opens reports whether a request goes straight through because the store has no room, before its body is touched.
-func (h *Handler) opens(c *call) bool { return c.mayFailOpen() && h.broker.Room() != nil }
+func (h *Handler) opens(c *call) bool {
+	return c.mayFailOpen() && h.broker.Room() != nil && !h.intakePaused(c)
+}
+
+// intakePaused reports whether an operator had paused the intake when the store was last measured: that refuses requests on
+// purpose, and goes on while the store is down.
+func (h *Handler) intakePaused(c *call) bool {
+	gate, now := h.broker.LastGate(c.target.Queue)
+	_, paused := gate.IntakePaused(now)
+	return paused
+}
 
 // failOpen sends a request straight through because the store is down. It is called once, and nothing of the request was
 // stored.

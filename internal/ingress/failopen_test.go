@@ -172,3 +172,61 @@ func TestLimitsHoldInAProcessWhoseStoreIsDown(t *testing.T) {
 		store.err = nil
 	})
 }
+
+// TestAPausedIntakeStandsWhileTheStoreIsDown is about requests that would go straight through: the pause is on purpose.
+func TestAPausedIntakeStandsWhileTheStoreIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &failing{faulty: faulty{Store: memory.New(memory.Options{})}}
+		broker := runBroker(t, store)
+		var arrived []string
+		handler := newHandler(t, broker, setup{targets: []ingress.Target{opened(&arrived)}})
+		intake := func(pause bool) {
+			store.err, store.room = nil, nil
+			if _, err := broker.SetGate(t.Context(), "app", queue.GateChange{Intake: &queue.IntakeChange{Pause: pause}}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Second) // the gate is measured
+			store.err = fmt.Errorf("enqueue: %w", queue.ErrUnavailable)
+		}
+		post := func() int {
+			w := httptest.NewRecorder()
+			r := httptest.NewRequest("POST", "/", strings.NewReader("x"))
+			r.Header.Set("Prefer", "respond-async")
+			handler.ServeHTTP(w, r)
+			return w.Code
+		}
+		intake(true)
+		if got := post(); got != http.StatusServiceUnavailable || len(arrived) != 0 {
+			t.Errorf("a paused intake and no store: %d, arrived %q", got, arrived)
+		}
+		store.room = &queue.FullError{Bound: "disk", Limit: 10}
+		if got := post(); got != http.StatusServiceUnavailable || len(arrived) != 0 {
+			t.Errorf("a paused intake and no room: %d, arrived %q", got, arrived)
+		}
+		intake(false)
+		if got := post(); got != http.StatusCreated || len(arrived) != 1 {
+			t.Errorf("no store: %d, arrived %q", got, arrived)
+		}
+		store.err = nil
+	})
+}
+
+// TestABypassNeedsNoAnswerOfTheStore passes a call whose reservation the store said nothing about: unlike a message it can stand
+// for nothing that runs twice.
+func TestABypassNeedsNoAnswerOfTheStore(t *testing.T) {
+	var arrived []string
+	mute := func() queue.Store {
+		return &failing{faulty: faulty{Store: memory.New(memory.Options{}), err: fmt.Errorf("reserve: %w", queue.ErrOutcomeUnknown)}}
+	}
+	target := opened(&arrived)
+	target.Mode = ingress.ModeSync
+	f := start(t, setup{store: mute(), targets: []ingress.Target{target}})
+	if a := f.send(t, order+"\r\nabc"); a.status != http.StatusCreated || len(arrived) != 1 {
+		t.Errorf("status %d, arrived %q", a.status, arrived)
+	}
+	target.FailOpen = false
+	f = start(t, setup{store: mute(), targets: []ingress.Target{target}})
+	if a := f.send(t, order+"\r\nabc"); a.status != http.StatusServiceUnavailable || len(arrived) != 1 {
+		t.Errorf("fails closed: status %d, arrived %q", a.status, arrived)
+	}
+}

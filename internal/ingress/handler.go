@@ -82,7 +82,7 @@ func (h *Handler) store(w http.ResponseWriter, r *http.Request, c *call) {
 	}
 	receipt, err := h.submit(r, c, request)
 	if err != nil {
-		if c.mayFailOpen() && down(err) && rewind(r, &request) {
+		if c.mayFailOpen() && down(err) && !h.intakePaused(c) && rewind(r, &request) {
 			h.failOpen(w, r, c)
 			return
 		}

@@ -74,8 +74,9 @@ func (h *Handler) readHead(w http.ResponseWriter, r *http.Request, c *call) *rep
 	if lines := r.Header["Prefer"]; len(lines) > 0 {
 		c.prefer = readPreferences(lines)
 	}
-	if c.mode = decide(r, &c.target, &c.prefer); c.mode != ModeSync && c.target.Pass != nil {
-		if c.straight = c.action.straight(r); c.straight != NotStraight {
+	c.mode = decide(r, &c.target, &c.prefer)
+	if c.target.Pass != nil {
+		if c.straight = c.action.straight(r, c.mode); c.straight != NotStraight {
 			c.mode = ModeSync
 		}
 	}

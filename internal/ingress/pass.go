@@ -83,7 +83,8 @@ func awaitEnd(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) slot(ctx context.Context, cancel context.CancelCauseFunc, c *call) (free func(), err error) {
 	ref, err := h.reserve(ctx, c)
 	if err != nil {
-		if c.needsNoStore() && down(err) {
+		// A reservation that may stand without our knowing of it ends by itself, and until then takes a slot too many.
+		if c.needsNoStore() && (down(err) || errors.Is(err, queue.ErrOutcomeUnknown)) {
 			return h.spare(ctx, c)
 		}
 		return nil, err

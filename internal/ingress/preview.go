@@ -18,6 +18,8 @@ type Decision struct {
 	Verdicts []route.Verdict // of the routes up to the one that takes it; nil where none was asked
 	Mode     Mode
 	Straight Straight      // why Mode is sync though the route's would store it
+	Percent  int           // of the keys whose requests the route queues; 100 without one
+	Asks     bool          // it asks for what only the queue has, and is queued whatever its key is
 	Wait     time.Duration // how long auto would hold, and sync stand in line
 	Origin   string        // the target, rewritten
 	Controls Controls      // what it asks of the queue, and its route
@@ -43,8 +45,12 @@ func Preview(config Config, targets Targets, r *http.Request) (Decision, *reply.
 		d.Verdicts = router.Routes().Explain(&in)
 	}
 	d.Target, d.Mode, d.Origin, d.Controls, d.Key, d.Caller, d.Lane = c.target, c.mode, c.origin, c.controls, c.key != "", c.caller, c.lane
+	d.Percent, d.Asks = 100, asksTheQueue(r.Header)
 	if c.action != nil {
 		d.Route, d.Straight = c.action.Route, c.straight
+		if c.action.Switch != nil {
+			d.Percent = c.action.Switch.Position().QueuePercent
+		}
 		if c.mode != ModeSync && c.action.Dedupes(c.key, r.Method) {
 			d.Dedupe = c.action.Window
 		}

@@ -39,7 +39,7 @@ func (s *Switch) Position() Position {
 	return Position{QueuePercent: int(s.percent.Load()), Bypass: s.bypass.Load()}
 }
 
-// Straight says why a request goes straight through though the mode of its route would store it: a closed set, shared by
+// Straight says why a request goes straight through whatever the mode of its route: a closed set, shared by
 // metrics, the API and `openhqm route test`.
 type Straight string
 
@@ -58,8 +58,9 @@ type Meter interface {
 	Passed(why Straight, status int, took time.Duration)
 }
 
-// straight says whether a request of the route goes straight through though its mode would store it.
-func (a *Action) straight(r *http.Request) Straight {
+// straight says whether a request of the route goes straight through though its mode would store it; where a bypass is on, also
+// one that would pass in any case, since then it needs no store.
+func (a *Action) straight(r *http.Request, mode Mode) Straight {
 	if a == nil || a.Switch == nil {
 		return NotStraight
 	}
@@ -67,7 +68,7 @@ func (a *Action) straight(r *http.Request) Straight {
 		return StraightByBypass
 	}
 	percent := int(a.Switch.percent.Load())
-	if percent >= 100 || asksTheQueue(r.Header) || route.InShare(a.QueueKey(r), percent) {
+	if mode == ModeSync || percent >= 100 || asksTheQueue(r.Header) || route.InShare(a.QueueKey(r), percent) {
 		return NotStraight
 	}
 	return StraightByShare

@@ -35,6 +35,7 @@ type Check struct {
 type Health struct {
 	version string
 	checks  []Check
+	notices func() []string
 	state   atomic.Pointer[string] // why the process is not ready whatever the checks say; nil: it may be
 }
 
@@ -44,6 +45,10 @@ func NewHealth(version string, checks ...Check) *Health {
 	h.SetNotReady("starting")
 	return h
 }
+
+// Notice names what the report tells of beside its checks: what people did on purpose, which leaves the process healthy and
+// ready. It is called before the probes serve.
+func (h *Health) Notice(notices func() []string) { h.notices = notices }
 
 // SetReady lets the checks decide.
 func (h *Health) SetReady() { h.state.Store(nil) }
@@ -88,6 +93,7 @@ type report struct {
 	Timestamp  time.Time         `json:"timestamp"`
 	Components map[string]string `json:"components"` // healthy or unhealthy
 	Problems   []string          `json:"problems,omitempty"`
+	Notices    []string          `json:"notices,omitempty"` // what people did on purpose, and is no problem
 }
 
 // Report is /health: always 200, with the state of each component.
@@ -108,6 +114,9 @@ func (h *Health) Report() http.Handler {
 			}
 		}
 		slices.Sort(rep.Problems)
+		if h.notices != nil {
+			rep.Notices = h.notices()
+		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
 		_ = json.NewEncoder(w).Encode(rep) // the prober has gone
