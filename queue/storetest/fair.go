@@ -9,13 +9,13 @@ import (
 func fairScenarios() []scenario {
 	return []scenario{
 		{name: "who comes while one key has a hundred thousand waiting starts after two of its completions a slot", run: func(f *fixture) {
-			for slots, thousands := range map[int]int{1: 1, 4: 100} {
+			for slots, thousands := range map[int]int{1: 1, 4: flood} {
 				queueName := fmt.Sprint("orders-", slots)
-				flood := fair("a", slots)
+				first := fair("a", slots)
 				for range thousands {
 					batch := make([]*queue.Message, 1000)
 					for i := range batch {
-						batch[i] = NewMessage(queueName, flood)
+						batch[i] = NewMessage(queueName, first)
 					}
 					f.put(batch...)
 				}
