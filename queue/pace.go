@@ -3,7 +3,7 @@ package queue
 import "time"
 
 // Pace keeps the rate of one lane for a store. Not more of its messages are ready than there are tokens, so that the first that
-// is leased finds one: each takes its token in the step of the lease. A store keeps a Pace while it is not [Pace.Idle].
+// is leased finds one: each takes its token in the step of the lease. A store keeps a Pace until it is idle, as [Pace.IdleAt] says.
 type Pace struct {
 	bucket        Bucket
 	ready, leased int

@@ -141,18 +141,30 @@ func (u *unit) takeToken(r *queue.Record) {
 	}
 }
 
-// duePaces looks at the lanes whose time has come.
+// duePaces looks at the lanes whose time has come: those with parked messages let some in, and a pace that is idle is forgotten.
 func (u *unit) duePaces() {
 	s := &u.s.paces
 	for n := 0; n < dueLimit && len(s.due) > 0 && !s.due[0].at.After(u.now) && u.err == nil; n++ {
 		p := s.due[0]
 		s.look(p, time.Time{})
-		l := u.lane(p.queue, p.key)
-		l.promote = true
-		if at, idle := p.IdleAt(); idle && l.parked == 0 && !at.After(u.now) {
+		if u.s.parked(p.laneID) > 0 {
+			u.lane(p.queue, p.key).promote = true
+		} else if at, idle := p.IdleAt(); idle && !at.After(u.now) {
 			delete(s.byLane, p.laneID)
 		}
 	}
+}
+
+// parked returns how many messages are parked in a lane, without a change; what cannot be read shows when the lane is used.
+func (s *Store) parked(id laneID) int64 {
+	l := s.lanes[id]
+	if l == nil {
+		l = &lane{laneID: id}
+		if err := s.loadLane(l); err != nil {
+			return 1
+		}
+	}
+	return l.parked
 }
 
 // resumePaces makes what its rate kept parked go on, after a start: whatever else waits in a lane is woken by what stands before
