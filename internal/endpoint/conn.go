@@ -78,6 +78,17 @@ func (k *call) seal() bool {
 	return k.owner != nil || k.given
 }
 
+// reopen lets a sealed call of which not a byte was written begin after all, on another connection, and reports whether it could.
+func (k *call) reopen() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.owner != nil || k.wrote || k.given {
+		return false
+	}
+	k.sealed = false
+	return true
+}
+
 // began returns when the first byte was written; zero if none was.
 func (k *call) began() time.Time {
 	k.mu.Lock()

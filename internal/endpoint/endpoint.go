@@ -281,6 +281,16 @@ func (e *Endpoint) roundTrip(ctx context.Context, r *http.Request, k *call) (*ht
 	if e.config.Protocol.multiplexed() {
 		return e.roundTripStream(ctx, r, k)
 	}
+	answer, err := e.roundTripOnce(ctx, r, k)
+	for n := 0; n < otherConnections && leftOverOf(err) && !hasBody(r) && k.reopen(); n++ {
+		// Not a byte was written, and there is no body of which some may be gone: what a connection still held for another request is
+		// no reason to fail this one.
+		answer, err = e.roundTripOnce(ctx, r, k)
+	}
+	return answer, err
+}
+
+func (e *Endpoint) roundTripOnce(ctx context.Context, r *http.Request, k *call) (*http.Response, error) {
 	var on atomic.Pointer[conn]
 	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
 		if c, ok := info.Conn.(*conn); ok {
@@ -296,8 +306,12 @@ func (e *Endpoint) roundTrip(ctx context.Context, r *http.Request, k *call) (*ht
 	case err == nil && !k.owned(c):
 		sent := k.seal() // a write may have begun since, and then nobody knows what was answered
 		c.Close()
+		c.call.Store(nil) // what it may still be asked to write is not for this call
 		answer.Body.Close()
-		return nil, strange(sent)
+		if !sent {
+			return nil, errLeftOver
+		}
+		return nil, errStrange
 	case err != nil && c.secure != nil:
 		if refused := c.secure.refused.Load(); refused != nil {
 			return nil, refused
@@ -306,12 +320,19 @@ func (e *Endpoint) roundTrip(ctx context.Context, r *http.Request, k *call) (*ht
 	return answer, err
 }
 
-// strange is for an answer that was there before a byte of its request was written.
-func strange(sent bool) *fault {
-	f := &fault{class: queue.NotSent, status: http.StatusBadGateway,
-		text: "the endpoint had sent more than its last answer on this connection, which was closed"}
-	if sent {
-		f.class = queue.Unanswered
-	}
-	return f
+// errLeftOver and errStrange are for an answer that was there before a byte of its request was written, and for one of which nobody
+// knows.
+var (
+	errLeftOver = &fault{class: queue.NotSent, status: http.StatusBadGateway, text: leftOver}
+	errStrange  = &fault{class: queue.Unanswered, status: http.StatusBadGateway, text: leftOver}
+)
+
+// otherConnections is how many further connections a call is given that found one which held something for another.
+const otherConnections = 8
+
+func leftOverOf(err error) bool {
+	early, ok := errors.AsType[*fault](err)
+	return ok && early == errLeftOver
 }
+
+const leftOver = "the endpoint had sent more than its last answer on this connection, which was closed"
