@@ -27,14 +27,7 @@ func (a *App) listenerTLS(section string, t *config.ListenerTLS) (*tls.Config, e
 	if t.CertFile == "" {
 		return nil, nil
 	}
-	oldest := uint16(tls.VersionTLS12)
-	if t.MinVersion == "1.3" {
-		oldest = tls.VersionTLS13
-	}
-	c, err := ingress.TLS{
-		CertFile: t.CertFile, KeyFile: t.KeyFile, MinVersion: oldest,
-		ClientCAFile: t.ClientCAFile, RequireClient: t.ClientAuth == "require",
-	}.Config(func(err error) {
+	return listenerConfig(section, t, func(err error) {
 		log := a.log.With(slog.String(telemetry.KeyListener, section))
 		if err != nil {
 			log.Error("certificate files of the listener have changed and cannot be used; those before stay", slog.Any(telemetry.KeyError, err))
@@ -42,6 +35,18 @@ func (a *App) listenerTLS(section string, t *config.ListenerTLS) (*tls.Config, e
 		}
 		log.Info("certificate files of the listener read anew")
 	})
+}
+
+// listenerConfig reads the files of a listener that speaks TLS; changed is told when they are read anew, or cannot be.
+func listenerConfig(section string, t *config.ListenerTLS, changed func(error)) (*tls.Config, error) {
+	oldest := uint16(tls.VersionTLS12)
+	if t.MinVersion == "1.3" {
+		oldest = tls.VersionTLS13
+	}
+	c, err := ingress.TLS{
+		CertFile: t.CertFile, KeyFile: t.KeyFile, MinVersion: oldest,
+		ClientCAFile: t.ClientCAFile, RequireClient: t.ClientAuth == "require",
+	}.Config(changed)
 	if err != nil {
 		return nil, fmt.Errorf("%s.%w", section, err)
 	}

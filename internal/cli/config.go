@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/openhqm/openhqm/internal/app"
 	"github.com/openhqm/openhqm/internal/config"
 )
 
@@ -17,11 +18,19 @@ type configCheck struct {
 	settings
 }
 
-// Run loads and reports; every error names its key and where it was set.
+// Run loads and reports; every error names its key and where it was set. The files that the configuration names are read too: those of
+// TLS, of rules, of secrets.
 func (c *configCheck) Run(env *Environment) error {
 	loaded, err := c.load(env)
 	if err != nil {
 		return err
+	}
+	warnings, err := app.Check(loaded, env.Extend)
+	if err != nil {
+		return err
+	}
+	for _, warning := range warnings {
+		fmt.Fprintln(env.Stderr, "warning: "+warning)
 	}
 	file := loaded.File()
 	if file == "" {
