@@ -126,11 +126,15 @@ func (a *adaptive) count(c *Config, seconds float64, now time.Time) (int, bool) 
 	if a.base == 0 || latency < a.base {
 		a.base = latency
 	}
-	if a.turn++; a.turn%probeEvery == 0 && a.limit > max(c.Adaptive.Min, 1) && a.atOnce > float64(a.limit)/2 {
-		a.before, a.draining = a.limit, true
-		return a.change(c, float64(a.limit)/2, now)
+	if a.turn++; a.turn%probeEvery > 0 || a.atOnce <= float64(a.limit)/2 {
+		return a.judge(c, latency, now)
 	}
-	return a.judge(c, latency, now)
+	if a.limit <= max(c.Adaptive.Min, 1) {
+		a.base = latency // there is no less to try
+		return 0, false
+	}
+	a.before, a.draining = a.limit, true
+	return a.change(c, float64(a.limit)/2, now)
 }
 
 // latency returns what a call of the window took: the mean, without the slowest tenth, of which one may be a hundred others.
@@ -166,9 +170,9 @@ func (a *adaptive) judge(c *Config, latency float64, now time.Time) (int, bool) 
 		a.idle = 0
 	}
 	switch {
-	case waiting > 6*step:
+	case waiting > min(6*step, 0.75*limit): // of few calls it is soon most that wait
 		limit -= max(step, limit/10)
-	case waiting > 3*step || a.atOnce < 0.7*limit: // enough, or nobody asks for more
+	case waiting > min(3*step, limit/2) || a.atOnce < 0.7*limit: // enough, or nobody asks for more
 		return 0, false
 	case waiting <= step && a.idle >= idleFor:
 		limit += max(6*step, limit/4)

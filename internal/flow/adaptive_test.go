@@ -205,6 +205,18 @@ func TestAnApplicationThatBecomesSlowerForGoodIsNotTakenForACrowdedOne(t *testin
 	})
 }
 
+func TestAnApplicationThatTakesOneCallAtATimeIsNotCrowded(t *testing.T) {
+	a := newCrowded(1, 50*time.Millisecond)
+	pressed(t, searching(), 50, a, func(limit func() int) {
+		time.Sleep(time.Minute)
+		a.change(1, 50*time.Millisecond)
+		time.Sleep(time.Minute)
+		if rate, p99, _ := a.measured(time.Minute); limit() > 3 || rate < 18 || p99 > 150*time.Millisecond {
+			t.Errorf("%.1f/s of 20/s, p99 %v, the limit is %d", rate, p99, limit())
+		}
+	})
+}
+
 func TestTheLimitDoesNotGrowWhereNobodyAsksForMore(t *testing.T) {
 	c := searching()
 	a := newCrowded(1000, 50*time.Millisecond)
