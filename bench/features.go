@@ -109,7 +109,7 @@ func (l *lab) acceptCost(ctx context.Context, f feature, certificate *benchCerti
 		yaml += certificate.server
 	}
 	// Nothing is delivered: what is measured is the accept.
-	product, err := l.configured(ctx, yaml, "OPENHQM_WORKER__CONCURRENCY=1")
+	product, err := l.configured(ctx, yaml, "OPENHQM_WORKER__CONCURRENCY=1", "OPENHQM_WORKER__DRAIN_LAG=0s")
 	if err != nil {
 		return 0, err
 	}
