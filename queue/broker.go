@@ -248,29 +248,33 @@ func (s *sample) next(stats Stats) *sample {
 
 func finished(c Counts) int64 { return c.Accepted - c.Unfinished() }
 
-// Drain estimates a queue's progress from counters at most a second old.
+// Drain estimates a queue's progress.
 type Drain struct {
 	Depth   int64
 	Running int64
 	Rate    float64       // finished per second; 0 if nothing was measured
+	Pace    float64       // what estimates go by: Rate within the queue's limit, or that limit; 0 if neither is known
 	Wait    time.Duration // until a message accepted now would start; 0: at once, or unknown
 	Hold    HoldReason    // what keeps the queue closed, or ""
 	Closed  time.Duration // until the hold ends, which is part of Wait; 0 if it has no end of its own
 	Endless bool          // the hold has no end of its own: Wait begins when somebody releases it
 }
 
-// Drain returns the estimate for a queue.
+// Drain returns the estimate for a queue, from counters at most a second old.
 func (b *Broker) Drain(queue string) Drain {
 	s := b.sample.Load()
-	q := s.stats.Queues[queue]
-	d := Drain{Depth: q.Depth(), Running: q.Leased, Rate: s.rates[queue]}
-	if limit := q.Gate.Limits.Rate; limit > 0 && (d.Rate == 0 || d.Rate > limit) {
-		d.Rate = limit
+	return drainOf(s.stats.Queues[queue], s.now(), s.rates[queue])
+}
+
+// drainOf estimates from the counters of a queue and what was measured of it.
+func drainOf(q QueueStats, now time.Time, rate float64) Drain {
+	d := Drain{Depth: q.Depth(), Running: q.Leased, Rate: rate, Pace: rate}
+	if limit := q.Gate.Limits.Rate; limit > 0 && (rate == 0 || rate > limit) {
+		d.Pace = limit
 	}
-	if d.Rate > 0 {
-		d.Wait = seconds(float64(d.Depth) / d.Rate)
+	if d.Pace > 0 {
+		d.Wait = seconds(float64(d.Depth) / d.Pace)
 	}
-	now := s.now()
 	if reason, hold, closed := q.Gate.Closed(now); closed {
 		d.Hold, d.Endless = reason, hold.Until.IsZero()
 		if !d.Endless {

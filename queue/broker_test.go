@@ -562,6 +562,9 @@ func TestBrokerTellsAHoldWithoutAnEndFromAWait(t *testing.T) {
 		if d := b.Drain(testQueue); d.Hold != queue.HoldPaused || !d.Endless || d.Wait != 500*time.Millisecond {
 			t.Errorf("without an end: %+v, want half a second of work after it", d)
 		}
+		if d := b.Drain(testQueue); d.Rate != 0 || d.Pace != 10 {
+			t.Errorf("%+v, want the limit as the pace while nothing was measured", d)
+		}
 	})
 }
 

@@ -45,7 +45,7 @@ type Explanation struct {
 	Position    int64 // of a waiting message, an upper bound; 0: not known
 	MaxAttempts int   // that the queue's policy allows
 	BlockedBy   ID    // CauseLaneBlocked: the dead letter
-	Drain       Drain
+	Drain       Drain // by the counters in Queue
 }
 
 // Explain returns why a message is where it is. The errors are those of Get.
@@ -91,7 +91,8 @@ func (b *Broker) surroundings(ctx context.Context, queue string, e *Explanation)
 	if err != nil {
 		return err
 	}
-	e.Queue, e.Now, e.Drain = stats.Queues[queue], stats.Now, b.Drain(queue)
+	e.Queue, e.Now = stats.Queues[queue], stats.Now
+	e.Drain = drainOf(e.Queue, e.Now, b.sample.Load().rates[queue])
 	e.Hold, e.Held, _ = e.Queue.Gate.Closed(stats.Now)
 	return nil
 }

@@ -10,13 +10,16 @@ import (
 )
 
 func main() {
-	address := os.Getenv("APP_ADDRESS")
+	address, key := os.Getenv("APP_ADDRESS"), os.Getenv("PAYMENTS_KEY")
 	if address == "" {
 		address = "localhost:8080"
 	}
+	if key == "" {
+		key = "the key of payments"
+	}
 	http.HandleFunc("/shop/", answer("shop"))
 	http.HandleFunc("/payments/", func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("X-API-Key") != "the key of payments" {
+		if r.Header.Get("X-API-Key") != key {
 			http.Error(w, "no key", http.StatusUnauthorized)
 			return
 		}

@@ -134,9 +134,13 @@ func queueSentence(e *queue.Explanation, name, endpoint string) string {
 		}
 		return fmt.Sprintf("%d wait in %s behind %s; %d running", depth, named(name), behind, running)
 	}
-	pace := ""
-	if e.Cause != queue.CauseClosed && e.Drain.Rate > 0 {
-		pace = fmt.Sprintf("; %.1f finish a second, so the last starts in about %s", e.Drain.Rate, e.Drain.Wait.Round(time.Second))
+	pace, last := "", e.Drain.Wait.Round(time.Second)
+	switch {
+	case e.Cause == queue.CauseClosed || e.Drain.Pace == 0: // nobody knows
+	case e.Drain.Rate == 0:
+		pace = fmt.Sprintf(", so the last starts in about %s", last)
+	default:
+		pace = fmt.Sprintf("; %.1f finish a second, so the last starts in about %s", e.Drain.Rate, last)
 	}
 	return fmt.Sprintf("%d wait in %s, %d running; ", depth, named(name), running) + gateSentence(e, name, endpoint) + pace
 }

@@ -238,6 +238,14 @@ func TestExplainSaysWhatAQueueWaitsFor(t *testing.T) {
 			f.lease("legacy")
 			f.submit(`{"payload":1}`)
 		}, queue.CauseConcurrency, "1 wait in `legacy`, 1 running; limit of 1 at once reached"},
+		"its rate": { // the estimate is of what waits now, and not as it was when last measured
+			func(f *fixture) {
+				f.gate(queue.GateChange{Limits: &queue.Limits{Rate: 5, Burst: 1}})
+				for range 11 {
+					f.submit(`{"payload":1}`)
+				}
+				f.lease("legacy")
+			}, queue.CauseRate, "10 wait in `legacy`, 1 running; at most 5 start a second, so the last starts in about 2s"},
 		"its keys": {func(f *fixture) {
 			f.inLane(queue.OnDeadSkip)
 			f.inLane(queue.OnDeadSkip)
@@ -253,6 +261,7 @@ func TestExplainSaysWhatAQueueWaitsFor(t *testing.T) {
 				want(t, e.Cause, string(c.cause))
 				want(t, e.Sentence, c.sentence)
 				want(t, e.Endpoint, "legacy")
+				want(t, e.Rate, 0) // nothing has finished
 			})
 		})
 	}

@@ -105,13 +105,13 @@ func (p *Producer) outlook(ctx context.Context, rec *queue.Record, s *client.Sta
 	}
 }
 
-// startsIn estimates when a position will be reached; it is not known without a measured rate, nor while a hold without an
+// startsIn estimates when a position will be reached; it is not known without a pace, nor while a hold without an
 // end keeps the queue closed.
 func startsIn(d queue.Drain, position int64) (time.Duration, bool) {
-	if d.Rate <= 0 || d.Endless {
+	if d.Pace <= 0 || d.Endless {
 		return 0, false
 	}
-	before := float64(position-1) / d.Rate
+	before := float64(position-1) / d.Pace
 	return d.Closed + time.Duration(min(before, ingress.MaxSeconds)*float64(time.Second)), true
 }
 

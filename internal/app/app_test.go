@@ -269,6 +269,15 @@ func TestTheReportShowsHowToChooseWhereThereIsNoDefault(t *testing.T) {
 	}
 }
 
+func TestTheReportDoesNotSendEveryPathToTheDefaultWhereThereAreRoutes(t *testing.T) {
+	app := backend(t, func(http.ResponseWriter, *http.Request) {})
+	r := start(t, load(t, "proxy: {default_endpoint: '"+app+"'}\nroutes: [{name: one, match: {path: /one}, endpoint: default}]"), Options{}).Report()
+	mentions(t, r.Text(), "routes says that matches (1 in all)", "what matches none goes to "+app)
+	if strings.Contains(r.Text(), "every path") {
+		t.Errorf("every path goes to the default:\n%s", r.Text())
+	}
+}
+
 func TestTheRecordOfTheStartHasTheAddressesAsTheyAreBound(t *testing.T) {
 	c := load(t, "")
 	c.Server.Host = "0.0.0.0"

@@ -20,7 +20,8 @@ type Report struct {
 	Ingress  Address  // the zero value if it takes nothing in
 	Admin    Address  // of probes, metrics and the operators' API
 	Claims   []string // methods and paths that are OpenHQM's own
-	Default  string   // what answers requests that name no endpoint, in words
+	Routes   int      // how many there are; they come before the default
+	Default  string   // what answers requests that name no endpoint and match no route, in words
 	Choice   bool     // there is no default: every request has to name an endpoint
 	Others   []string // endpoints that requests may name
 	Guard    string   // who may use the operators' API, in words
@@ -62,7 +63,12 @@ func (r Report) Text() string {
 	fmt.Fprintf(&b, "OpenHQM %s is running. Ctrl-C ends it.\n\n", r.Version)
 	if r.Ingress.Host != "" {
 		line("requests", "%s", r.Ingress)
-		line("", "every path goes to %s", r.Default)
+		every := "every path"
+		if r.Routes > 0 {
+			line("", "they go where the first of the configuration's routes says that matches (%d in all)", r.Routes)
+			every = "what matches none"
+		}
+		line("", "%s goes to %s", every, r.Default)
 		if len(r.Others) > 1 {
 			line("", "the header field OpenHQM-Endpoint chooses: %s", strings.Join(r.Others, ", "))
 		}
@@ -110,6 +116,7 @@ func (r Report) Log(log *slog.Logger) {
 		slog.String("ingress", r.Ingress.Bound),
 		slog.String("admin", r.Admin.Bound),
 		slog.Any("claims", r.Claims),
+		slog.Int("routes", r.Routes),
 		slog.String("default", r.Default),
 		slog.Any("endpoints", r.Others),
 		slog.String("operators", r.Guard),
@@ -185,6 +192,7 @@ func (a *App) Report() Report {
 	r.Claims = append(api.Claims(now.config.Server.APIPrefix), now.probeClaims(now.config.Monitoring.MetricsEnabled)...)
 	r.Readable = true
 	r.Others = now.table.Names()
+	r.Routes = len(now.config.Routes)
 	switch name := now.defaultName(); {
 	case name == "":
 		r.Choice = true

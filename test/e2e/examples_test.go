@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -59,6 +60,7 @@ func TestTheComposeFileNamesWhatThereIs(t *testing.T) {
 	var compose struct {
 		Services map[string]struct {
 			Image       string
+			Build       struct{ Context, Dockerfile string }
 			Command     []string
 			Environment map[string]string
 			Ports       []string
@@ -68,13 +70,14 @@ func TestTheComposeFileNamesWhatThereIs(t *testing.T) {
 		}
 		Volumes map[string]any
 	}
-	decoder := yaml.NewDecoder(strings.NewReader(readFile(t, filepath.Join(dir, "docker-compose.proxy.yml"))))
+	text := readFile(t, filepath.Join(dir, "docker-compose.proxy.yml"))
+	decoder := yaml.NewDecoder(strings.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&compose); err != nil {
 		t.Fatal(err)
 	}
-	var all string // the files that are mounted
 	for name, service := range compose.Services {
+		var all string // what may read its variables
 		for _, volume := range service.Volumes {
 			source, target, _ := strings.Cut(volume, ":")
 			if !strings.HasPrefix(source, "./") {
@@ -88,9 +91,18 @@ func TestTheComposeFileNamesWhatThereIs(t *testing.T) {
 				t.Errorf("%s mounts %s and does not use it", name, target)
 			}
 		}
+		if recipe := service.Build.Dockerfile; recipe != "" {
+			all += readFile(t, filepath.Join(moduleRoot, filepath.Dir(recipe), "main.go"))
+			binary := regexp.MustCompile(`(?m)^COPY (\S+) `).FindStringSubmatch(readFile(t, filepath.Join(dir, service.Build.Context, recipe)))
+			if binary == nil {
+				t.Fatalf("%s copies nothing", recipe)
+			}
+			mentions(t, text, "go build -o "+binary[1]+" ./"+filepath.Dir(recipe)+"\n")
+			mentions(t, readFile(t, filepath.Join(moduleRoot, ".dockerignore")), "!"+binary[1]+"\n")
+		}
 		for variable := range service.Environment {
-			if variable != "GOFLAGS" && !strings.Contains(all, variable) {
-				t.Errorf("%s sets %s, which no mounted file reads", name, variable)
+			if !strings.Contains(all, variable) {
+				t.Errorf("%s sets %s, which nothing in it reads", name, variable)
 			}
 		}
 		for _, other := range service.DependsOn {

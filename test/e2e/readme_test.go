@@ -136,7 +136,7 @@ func runBlocks(t *testing.T, document string, all []block, kind string, s *serve
 	).Replace(script)
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "OPENHQM_URL=http://"+s.address, "OPENHQM_ADMIN_URL=http://"+s.admin)
+	cmd.Env = append(os.Environ(), "OPENHQM_URL=http://"+s.address, "OPENHQM_ADMIN_URL=http://"+s.admin, "APP_URL=http://"+app)
 	runErr := cmd.Run()
 	for i, b := range ran {
 		printed, err := os.ReadFile(filepath.Join(dir, itoa(i)))
