@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/openhqm/openhqm/internal/api"
 	"github.com/openhqm/openhqm/internal/config"
 	"github.com/openhqm/openhqm/internal/endpoint"
 	"github.com/openhqm/openhqm/internal/ingress"
@@ -42,6 +44,11 @@ type RouteTest struct {
 	Host   string      `json:"host,omitempty"`
 	Header http.Header `json:"headers,omitempty"` // secrets masked
 
+	Body string `json:"body,omitempty"` // of a submit: the payload, transformed
+
+	Turned string `json:"turned,omitempty"` // what an operator turned of the route's switch while the server ran
+	Note   string `json:"note,omitempty"`   // what could not be found out
+
 	percent int // of the keys whose requests the route queues
 }
 
@@ -56,19 +63,30 @@ type RouteVerdict struct {
 // is its target.
 func TestRoute(c *config.Config, extend Extensions, r *http.Request) (*RouteTest, error) {
 	b := &builder{handlers: extend.Handlers, options: endpoint.Options{Pseudonym: "openhqm"}}
+	unread := b.switches.load(switchesIn(c))
 	s, err := b.build(c, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer s.closeWhatIsNotIn(nil)
+	t := &RouteTest{Verdicts: []RouteVerdict{}}
+	if unread != nil {
+		t.Note = "what operators turned is not known: " + unread.Error()
+	}
+	if api.IsSubmit(c.Server.APIPrefix, r) {
+		return t, t.submitted(c, s, r)
+	}
 	d, problem := ingress.Preview(ingress.Config{MaxBody: int64(c.Proxy.MaxRequestSize), MaxHeaderBytes: int(c.Server.MaxHeaderBytes)}, s.table, r)
-	t := &RouteTest{Route: d.Route, Verdicts: []RouteVerdict{}}
+	t.Route = d.Route
 	for _, v := range d.Verdicts {
 		t.Verdicts = append(t.Verdicts, RouteVerdict(v))
 	}
 	if problem != nil {
 		t.Refusal, t.Status = problem.Detail, problem.Status()
 		return t, nil
+	}
+	if d.Route != "" {
+		t.turned(b.switches.state(d.Route))
 	}
 	t.Endpoint, t.Mode, t.Straight = d.Target.Name, d.Mode.String(), string(d.Straight)
 	if d.Mode != ingress.ModeAsync {
@@ -86,9 +104,28 @@ func TestRoute(c *config.Config, extend Extensions, r *http.Request) (*RouteTest
 		}
 	}
 	if q := s.queues[d.Target.Queue]; q.endpoint != nil {
-		return t, t.preview(c, q.endpoint, &d, r)
+		scheme := "http"
+		if r.TLS != nil {
+			scheme = "https"
+		}
+		return t, t.preview(c, q.endpoint, d.Target.Name, d.Mode != ingress.ModeSync, &queue.Request{Method: r.Method, Target: d.Origin,
+			Scheme: scheme, Host: r.Host, Proto: r.Proto, Remote: r.RemoteAddr, Header: d.Fields})
 	}
 	return t, nil
+}
+
+// turned says how the switch of the route stands if not as configured.
+func (t *RouteTest) turned(live, configured ingress.Position, at time.Time) {
+	var parts []string
+	if live.QueuePercent != configured.QueuePercent {
+		parts = append(parts, fmt.Sprintf("queue_percent to %d, configured is %d", live.QueuePercent, configured.QueuePercent))
+	}
+	if live.Bypass != configured.Bypass {
+		parts = append(parts, fmt.Sprintf("bypass to %t, configured is %t", live.Bypass, configured.Bypass))
+	}
+	if len(parts) > 0 {
+		t.Turned = "an operator turned " + strings.Join(parts, ", and ") + ", at " + at.Format(time.RFC3339)
+	}
 }
 
 // asked fills in what is asked of the queue.
@@ -107,20 +144,15 @@ func (t *RouteTest) asked(d *ingress.Decision) {
 }
 
 // preview fills in what would be sent.
-func (t *RouteTest) preview(c *config.Config, e *endpoint.Endpoint, d *ingress.Decision, r *http.Request) error {
-	scheme := "http"
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	sent, err := e.Preview(&queue.Request{Method: r.Method, Target: d.Origin, Scheme: scheme, Host: r.Host, Proto: r.Proto,
-		Remote: r.RemoteAddr, Header: d.Fields}, d.Mode != ingress.ModeSync)
+func (t *RouteTest) preview(c *config.Config, e *endpoint.Endpoint, endpointName string, queued bool, r *queue.Request) error {
+	sent, err := e.Preview(r, queued)
 	if err != nil {
 		return errors.New("nothing would be sent: " + err.Error())
 	}
 	t.Method, t.URL, t.Host, t.Header = sent.Method, telemetry.MaskQuery(sent.URL), sent.Host, http.Header{}
 	for name, values := range sent.Header {
 		for _, value := range values {
-			if c.SecretField(d.Target.Name, name) {
+			if c.SecretField(endpointName, name) {
 				value = "***"
 			}
 			t.Header[name] = append(t.Header[name], value)
@@ -151,7 +183,7 @@ func (t *RouteTest) Text() string {
 		return b.String()
 	}
 	fmt.Fprintf(&b, "\nendpoint      %s\nmode          %s\n", t.Endpoint, t.modeWords())
-	for _, line := range []struct{ name, value string }{{"queued", t.queuedWords()}, {"delay", t.Delay}, {"max_age", t.MaxAge}, {"ordering key", t.OrderingKey},
+	for _, line := range []struct{ name, value string }{{"turned", t.Turned}, {"note", t.Note}, {"queued", t.queuedWords()}, {"delay", t.Delay}, {"max_age", t.MaxAge}, {"ordering key", t.OrderingKey},
 		{"fairness key", t.FairnessKey}, {"caller", t.Caller}, {"dedupe", t.Dedupe}} {
 		if line.value != "" {
 			fmt.Fprintf(&b, "%-14s%s\n", line.name, line.value)
@@ -171,6 +203,9 @@ func (t *RouteTest) Text() string {
 		for _, value := range t.Header[name] {
 			fmt.Fprintf(&b, "%s: %s\n", name, value)
 		}
+	}
+	if t.Body != "" {
+		fmt.Fprintf(&b, "\n%s\n", t.Body)
 	}
 	return b.String()
 }

@@ -38,10 +38,10 @@ func Preview(config Config, targets Targets, r *http.Request) (Decision, *reply.
 	defer h.EndHolds()
 	var d Decision
 	var c call
-	problem := h.readHead(discarding{}, r, &c)
+	problem := h.readHead(Discarding{}, r, &c)
 	if router, ok := targets.(Router); ok && router.Routes() != nil && len(r.Header["Openhqm-Endpoint"]) == 0 {
 		origin, _ := originForm(r.Method, r.RequestURI)
-		in := routeInput(discarding{}, r, origin, router.Routes())
+		in := routeInput(Discarding{}, r, origin, router.Routes())
 		d.Verdicts = router.Routes().Explain(&in)
 	}
 	d.Target, d.Mode, d.Origin, d.Controls, d.Key, d.Caller, d.Lane = c.target, c.mode, c.origin, c.controls, c.key != "", c.caller, c.lane
@@ -79,9 +79,14 @@ func routeInput(w http.ResponseWriter, r *http.Request, origin string, routes *R
 	return in
 }
 
-// discarding is a writer whose answer nobody gets.
-type discarding struct{}
+// Discarding is a writer whose answer nobody gets.
+type Discarding struct{}
 
-func (discarding) Header() http.Header         { return http.Header{} }
-func (discarding) Write(b []byte) (int, error) { return len(b), nil }
-func (discarding) WriteHeader(int)             {}
+// Header implements http.ResponseWriter.
+func (Discarding) Header() http.Header { return http.Header{} }
+
+// Write implements http.ResponseWriter.
+func (Discarding) Write(b []byte) (int, error) { return len(b), nil }
+
+// WriteHeader implements http.ResponseWriter.
+func (Discarding) WriteHeader(int) {}

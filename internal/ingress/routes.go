@@ -138,10 +138,21 @@ func (a *Action) Ask(c *Controls) {
 
 // MatchSubmitted returns what the route of a submit makes of the request that it describes. body is its payload.
 func (rs *Routes) MatchSubmitted(request *queue.Request, body, metadata func() any, client *http.Request) (Matched, bool) {
-	path, query, _ := strings.Cut(request.Target, "?")
-	in := route.Input{Method: request.Method, Host: request.Host, Path: path, RawQuery: query, Header: request.Header, Body: body, Metadata: metadata}
-	return rs.Match(&in, &http.Request{Method: request.Method, Host: request.Host, URL: &url.URL{Path: path, RawQuery: query},
+	in := submitted(request, body, metadata)
+	return rs.Match(&in, &http.Request{Method: request.Method, Host: request.Host, URL: &url.URL{Path: in.Path, RawQuery: in.RawQuery},
 		Header: request.Header, RemoteAddr: client.RemoteAddr})
+}
+
+// ExplainSubmitted judges the routes up to the one that takes a submit.
+func (rs *Routes) ExplainSubmitted(request *queue.Request, body, metadata func() any) []route.Verdict {
+	in := submitted(request, body, metadata)
+	return rs.table.Explain(&in)
+}
+
+// submitted is the request that a submit describes, as routes see it.
+func submitted(request *queue.Request, body, metadata func() any) route.Input {
+	path, query, _ := strings.Cut(request.Target, "?")
+	return route.Input{Method: request.Method, Host: request.Host, Path: path, RawQuery: query, Header: request.Header, Body: body, Metadata: metadata}
 }
 
 // byRoute chooses the target by the routes, and reports whether one of them takes the request.

@@ -110,6 +110,49 @@ func (r *rule) takes(m *Message) bool {
 	return (!r.HasValue || text == r.Value) && (r.pattern == nil || r.pattern.MatchString(text))
 }
 
+// Explain judges the rules in the order in which they are asked, up to the one that takes the message.
+func (rs *Rules) Explain(m *Message) []Verdict {
+	var verdicts []Verdict
+	for i := range rs.rules {
+		r := &rs.rules[i]
+		takes := r.takes(m)
+		verdicts = append(verdicts, Verdict{Route: r.Name, Matches: takes, Why: r.why(m, takes)})
+		if takes {
+			break
+		}
+	}
+	return verdicts
+}
+
+// why says what of the message decides, and never what it says, nor what a header field has to say: they may be secrets.
+func (r *rule) why(m *Message, takes bool) string {
+	if r.Default {
+		return "it takes what no other does"
+	}
+	var wanted []string
+	secret := strings.HasPrefix(r.Field, "headers.")
+	switch {
+	case r.HasValue && secret:
+		wanted = append(wanted, "the right value")
+	case r.HasValue:
+		wanted = append(wanted, strconv.Quote(r.Value))
+	}
+	if r.pattern != nil {
+		wanted = append(wanted, "text that begins as "+r.Pattern)
+	}
+	what := "there"
+	if len(wanted) > 0 {
+		what = strings.Join(wanted, " and ")
+	}
+	if takes {
+		return r.Field + " is " + what
+	}
+	if _, ok := m.at(r.Field); !ok {
+		return "there is no " + r.Field
+	}
+	return r.Field + " is not " + what
+}
+
 // Outcome is what a rule makes of a message.
 type Outcome struct {
 	Payload []byte      // nil: it stays as it is
