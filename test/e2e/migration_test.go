@@ -1,10 +1,12 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -101,6 +103,51 @@ func TestTheShareThatIsQueuedIsChangedByFileCommandAndCall(t *testing.T) {
 		}
 	}
 	mentions(t, command("route", "test", "/post", "-X", "POST", "-H", "X-Tenant-Id: t1", "--config", file), "mode          auto")
+}
+
+// TestBothPathsOfARouteGiveWhatNginxGives compares, at each step of a migration, what a client gets with a direct call.
+func TestBothPathsOfARouteGiveWhatNginxGives(t *testing.T) {
+	nginx := startNginx(t)
+	s := serve(t, configured(fmt.Sprintf(migrationConfig, "http://"+nginx, 0)))
+	requests := []request{
+		get("/hello.txt"), get("/hello.txt", "Accept-Encoding: gzip"), get("/large.bin", "Range: bytes=100-199999"), get("/nowhere"),
+		get("/empty.txt"), get("/nothing"), get("/teapot"), {method: "PUT", target: "/echo?a=//b;c", body: "12345", fields: []string{"X-Repeated: 1"}},
+	}
+	steps := []struct {
+		args   []string // of openhqm route set orders
+		queued int      // of all requests; -1: some
+	}{
+		{nil, 0},
+		{[]string{"--queue-percent", "50"}, -1},
+		{[]string{"--queue-percent", "100"}, len(requests)},
+		{[]string{"--bypass"}, 0},
+	}
+	for _, step := range steps {
+		if step.args != nil {
+			if out, code := s.cli(t, append([]string{"route", "set", "orders"}, step.args...)...); code != 0 {
+				t.Fatalf("%v ended %d: %s", step.args, code, out)
+			}
+		}
+		queued := 0
+		for i, r := range requests {
+			direct := send(t, nginx, r)
+			got := send(t, s.address, r.with(fmt.Sprintf("X-Tenant-Id: t%d", i)))
+			if got.status != direct.status || !bytes.Equal(got.body, direct.body) {
+				t.Errorf("%v, %s: %d with %d bytes, nginx gives %d with %d", step.args, r.target, got.status, len(got.body), direct.status, len(direct.body))
+			}
+			for _, name := range []string{"Etag", "Content-Type", "Content-Encoding", "Content-Range", "Last-Modified", "X-Served-By", "Vary"} {
+				if !slices.Equal(got.header[name], direct.header[name]) {
+					t.Errorf("%v, %s: %s is %q, nginx gives %q", step.args, r.target, name, got.header[name], direct.header[name])
+				}
+			}
+			if got.header.Get("OpenHQM-Correlation-Id") != "" {
+				queued++
+			}
+		}
+		if queued != step.queued && (step.queued >= 0 || queued == 0 || queued == len(requests)) {
+			t.Errorf("%v: %d of %d are queued", step.args, queued, len(requests))
+		}
+	}
 }
 
 // TestAFullDiskIsPassedWhereTheRouteFailsOpen fills the disk below the store: one route goes straight through, the other is
