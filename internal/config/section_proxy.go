@@ -130,7 +130,7 @@ type Endpoint struct {
 	// Whether `Expect: 100-continue` of a request that passes through is asked of the endpoint, which then says whether the client
 	// shall send its body; one that says nothing for a second is sent the body. `false`: OpenHQM asks for the body itself, once it
 	// has a slot for the call. Servers and proxies have been made to lose count of requests by this field, so that it is for
-	// endpoints that are known to treat it rightly.
+	// endpoints that are known to treat it rightly. It is for clients of HTTP/1.1: over HTTP/2 it is OpenHQM that asks.
 	ExpectContinue bool `yaml:"expect_continue"`
 	// Largest body of a request that is stored for this endpoint. Beyond it the answer is 413. What passes through is not bounded.
 	// Default: `proxy.max_request_size`.
