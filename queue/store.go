@@ -7,7 +7,7 @@ import (
 
 // Store keeps messages, applies the transitions of their records, and holds no policy: it never retries, never logs and
 // never decides. Everything it times is timed by its own clock, which never runs backwards and does not follow a jump of
-// the wall clock while it is open.
+// the wall clock while it is open. Times of a record are kept to the microsecond at least, those of its message exactly.
 //
 // All methods may be called by many goroutines at once. After Close they return ErrClosed. Unless a method says
 // otherwise: it returns when its change is durable at the level of Capabilities; it blocks no longer than one write; when
@@ -39,8 +39,8 @@ type QueueStore interface {
 	// always returned, even when ctx ends at that moment; when ctx has ended before the call, none is taken.
 	//
 	// The order: wanted queues with eligible messages take turns. Within a queue the highest priority goes first, within
-	// a priority the lowest Seq; but every eighth lease of the queue since the store was opened is the turn of a less urgent
-	// one, as [Turns] says, so that nothing is starved. A message whose deadline has passed is not leased, even before Run
+	// a priority the lowest Seq; but every eighth lease of the queue since the store was opened (of a shared one: since it was
+	// made) is the turn of a less urgent one, as [Turns] says, so that nothing is starved. A message whose deadline has passed is not leased, even before Run
 	// has expired it.
 	Lease(ctx context.Context, request LeaseRequest) ([]Lease, error)
 

@@ -12,6 +12,7 @@ import (
 	"github.com/openhqm/openhqm/internal/config"
 	"github.com/openhqm/openhqm/internal/store/embedded"
 	"github.com/openhqm/openhqm/internal/store/memory"
+	"github.com/openhqm/openhqm/internal/store/redis"
 	"github.com/openhqm/openhqm/queue"
 )
 
@@ -29,6 +30,7 @@ func openers(added map[string]OpenStore) map[string]func(context.Context, *confi
 	all := map[string]func(context.Context, *config.Config) (queue.Store, error){
 		"embedded": openEmbedded,
 		"memory":   openMemory,
+		"redis":    openRedis,
 	}
 	for name, open := range added {
 		all[name] = func(ctx context.Context, c *config.Config) (queue.Store, error) {
@@ -62,6 +64,29 @@ func openEmbedded(_ context.Context, c *config.Config) (queue.Store, error) {
 
 func openMemory(_ context.Context, c *config.Config) (queue.Store, error) {
 	return memory.New(memory.Options{MaxMessages: c.Queue.MaxMessages, MaxBytes: int64(c.Queue.MaxBytes)}), nil
+}
+
+func openRedis(ctx context.Context, c *config.Config) (queue.Store, error) {
+	r := &c.Queue.Redis
+	if r.Mode != config.RedisSingle {
+		return nil, fmt.Errorf("queue.redis.mode: %s is not supported by this version; give one server, with mode: single", r.Mode)
+	}
+	if r.Shards != 1 {
+		return nil, fmt.Errorf("queue.redis.shards: %d is not supported by this version; give 1", r.Shards)
+	}
+	o := redis.Options{Addrs: r.Addrs}
+	if c.Queue.RedisURL != "" {
+		var err error
+		if o, err = redis.ParseURL(c.Queue.RedisURL.Reveal()); err != nil {
+			return nil, fmt.Errorf("queue.redis_url: %s is not accepted; give redis://[user:password@]host:port[/database]", c.Queue.RedisURL)
+		}
+	}
+	o.Prefix, o.MaxMessages, o.MaxBytes = r.Prefix, c.Queue.MaxMessages, int64(c.Queue.MaxBytes)
+	store, err := redis.Open(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("queue.redis_url: %w", err)
+	}
+	return store, nil
 }
 
 // openStore opens the configured backend, and refuses one that promises less than the configuration insists on.

@@ -32,7 +32,7 @@ var imports = map[string]rule{
 	// A store knows the contract and its engine, and no other store.
 	"internal/store/memory":   {ours: []string{"queue"}},
 	"internal/store/embedded": {ours: []string{"queue", "internal/fault"}, drivers: []string{"github.com/cockroachdb/pebble/v2", "golang.org/x/sys"}},
-	"internal/store/redis":    {ours: []string{"queue"}, drivers: []string{"github.com/redis/rueidis"}, later: true},
+	"internal/store/redis":    {ours: []string{"queue"}, drivers: []string{"github.com/redis/rueidis"}},
 	"internal/store/composed": {ours: []string{"queue"}, later: true},
 	"internal/store/kafka":    {ours: []string{"queue", "internal/store/composed"}, drivers: []string{"github.com/twmb/franz-go"}, later: true},
 	"internal/store/sqs":      {ours: []string{"queue", "internal/store/composed"}, drivers: []string{"github.com/aws/aws-sdk-go-v2"}, later: true},

@@ -32,7 +32,7 @@ func Default() *Config {
 		Queue: Queue{
 			Type:          typeEmbedded,
 			Embedded:      Embedded{Dir: "./openhqm-data", MinFree: 256 * mib},
-			Redis:         Redis{Addrs: []string{}, Mode: "single", Shards: 1},
+			Redis:         Redis{Addrs: []string{}, Mode: RedisSingle, Shards: 1, Prefix: "hqm"},
 			Durability:    DurabilityAny,
 			MaxMessages:   10_000_000,
 			MaxBytes:      10 * gib,

@@ -59,16 +59,21 @@ type Embedded struct {
 	MinFree Size `yaml:"min_free" min:"16MiB"`
 }
 
+// RedisSingle is one server, the mode that is supported.
+const RedisSingle = "single"
+
 // Redis is the Redis backend.
 type Redis struct {
 	// Addresses as `host:port`: the server, the sentinels, or some nodes of the cluster.
 	Addrs []string `yaml:"addrs"`
-	// How the addresses are to be understood.
+	// How the addresses are to be understood. This version supports `single`.
 	Mode string `yaml:"mode" enum:"single|sentinel|cluster"`
 	// Name of the master that the sentinels watch. Needed for `mode: sentinel`.
 	Master string `yaml:"master"`
-	// Shards the messages are spread over. Fixed when the store is first used.
+	// Shards the messages are spread over. Fixed when the store is first used. This version supports one.
 	Shards int `yaml:"shards" min:"1" max:"4096"`
+	// Beginning of every key, so that several queues share a server. Processes with the same one share a queue.
+	Prefix string `yaml:"prefix"`
 }
 
 // Cache is how long results are kept.

@@ -411,7 +411,10 @@ func (w *walker) crash() string {
 	}
 	w.slots = nil
 	for _, g := range w.m.gates {
-		g.reserved, g.leases, g.turn = 0, 0, 0
+		g.reserved = 0
+		if !w.Capabilities().Shared { // of a shared store the others go on counting
+			g.leases, g.turn = 0, 0
+		}
 	}
 	return "crash"
 }

@@ -139,7 +139,7 @@ func (c scenario) test(t *testing.T, h Harness) {
 
 // NewMessage returns a message for a queue that has every mandatory field, changed by edits.
 func NewMessage(queueName string, edits ...func(*queue.Message)) *queue.Message {
-	now := time.Now()
+	now := time.Now().Truncate(time.Microsecond)
 	m := &queue.Message{
 		ID:            queue.NewID(queue.HomeOf(queueName), now),
 		Queue:         queueName,

@@ -289,7 +289,7 @@ func (f *fixture) announced(m *queue.Message) queue.ID {
 
 // foreign returns a record as another store might hand it over.
 func foreign(queueName string, state queue.State) *queue.Record {
-	now := time.Now()
+	now := time.Now().Truncate(time.Microsecond)
 	r := &queue.Record{Message: NewMessage(queueName)}
 	r.Progress = queue.Progress{State: state, Revision: 12, Seq: 77, Generation: 2, Deliveries: 7, Attempts: 3, Crashes: 1, UpdatedAt: now,
 		History: []queue.Attempt{{Generation: 1, Delivery: 6, StartedAt: now, Class: queue.Answered, Status: 503, Counted: true}}}
