@@ -17,13 +17,26 @@ const defaultQueue = "default"
 
 var async = "Prefer: respond-async"
 
-// durableIngress is P1. The workers do not run the messages: the queue is paused.
+// durableIngress is P1.
 func durableIngress(ctx context.Context, l *lab) error {
 	_, product, stop, err := l.front(ctx)
 	if err != nil {
 		return err
 	}
 	defer stop()
+	return l.accepts(ctx, product, acceptBar{"p1", "accepted after fsync, 1 KiB, 64 connections", 0.55, 10_000})
+}
+
+// acceptBar is what a figure of accepts is called, and the least that it should be.
+type acceptBar struct {
+	scenario, measure string
+	ratio             float64 // of the null handler; 0: no bar
+	least             float64 // in a second; 0: no bar
+}
+
+// accepts measures how many requests the product accepts, beside a handler that stores nothing. The workers do not run the messages:
+// the queue is paused.
+func (l *lab) accepts(ctx context.Context, product *process, bar acceptBar) error {
 	null, err := l.role(ctx, "null")
 	if err != nil {
 		return err
@@ -46,7 +59,7 @@ func durableIngress(ctx context.Context, l *lab) error {
 		}
 		nullCPU += null.cpu() - before
 		discarded += baseline * (l.duration / 2).Seconds()
-		finish := l.profile(product, fmt.Sprintf("p1-%d", round))
+		finish := l.profile(product, fmt.Sprintf("%s-%d", bar.scenario, round))
 		before = product.cpu()
 		rate, err := clientLoop(ctx, product.addr, connections, l.duration, body, http.StatusAccepted)
 		if err != nil {
@@ -69,11 +82,18 @@ func durableIngress(ctx context.Context, l *lab) error {
 	}
 	ratio := middle(ratios)
 	beside := fmt.Sprintf("null handler %.0f/s", middle(nulls))
-	l.report.add(figure{"p1", "accepted after fsync, 1 KiB, 64 connections", fmt.Sprintf("%.0f/s", rate), beside, ">= 10,000/s", rate >= 10_000})
-	l.report.add(figure{"p1", "against the null handler", fmt.Sprintf("%.0f %%", 100*ratio), beside, ">= 55 %", ratio >= 0.55})
-	l.report.add(figure{"p1", "the same from a generator that costs next to nothing", fmt.Sprintf("%.0f/s, %.0f %%", middle(leanRates), 100*middle(leanRatios)),
+	least, share := "-", "-"
+	if bar.least > 0 {
+		least = fmt.Sprintf(">= %.0f/s", bar.least)
+	}
+	if bar.ratio > 0 {
+		share = fmt.Sprintf(">= %.0f %%", 100*bar.ratio)
+	}
+	l.report.add(figure{bar.scenario, bar.measure, fmt.Sprintf("%.0f/s", rate), beside, least, rate >= bar.least})
+	l.report.add(figure{bar.scenario, "against the null handler", fmt.Sprintf("%.0f %%", 100*ratio), beside, share, ratio >= bar.ratio})
+	l.report.add(figure{bar.scenario, "the same from a generator that costs next to nothing", fmt.Sprintf("%.0f/s, %.0f %%", middle(leanRates), 100*middle(leanRatios)),
 		fmt.Sprintf("null handler %.0f/s", middle(leanNulls)), "-", true})
-	l.report.add(figure{"p1", "CPU of the product for each", fmt.Sprintf("%.0f us", float64(cpu.Microseconds())/accepted),
+	l.report.add(figure{bar.scenario, "CPU of the product for each", fmt.Sprintf("%.0f us", float64(cpu.Microseconds())/accepted),
 		fmt.Sprintf("null handler %.0f us", float64(nullCPU.Microseconds())/discarded), "-", true})
 	return nil
 }

@@ -143,6 +143,18 @@ func (l *lab) front(ctx context.Context, env ...string) (endpoint, product *proc
 
 // start runs the child and waits until url answers 200.
 func (l *lab) start(ctx context.Context, p *process, url string) error {
+	return l.startUntil(ctx, p, func() bool {
+		response, err := http.Get(url)
+		if err != nil {
+			return false
+		}
+		response.Body.Close()
+		return response.StatusCode == http.StatusOK
+	})
+}
+
+// startUntil runs the child and waits until it is ready.
+func (l *lab) startUntil(ctx context.Context, p *process, ready func() bool) error {
 	p.log, p.done = &bytes.Buffer{}, make(chan struct{})
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -156,11 +168,8 @@ func (l *lab) start(ctx context.Context, p *process, url string) error {
 	}()
 	limit := time.Now().Add(2 * time.Minute)
 	for time.Now().Before(limit) {
-		if response, err := http.Get(url); err == nil {
-			response.Body.Close()
-			if response.StatusCode == http.StatusOK {
-				return nil
-			}
+		if ready() {
+			return nil
 		}
 		select {
 		case <-p.done:

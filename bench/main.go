@@ -31,6 +31,7 @@ type scenario struct {
 func scenarios() []scenario {
 	return []scenario{
 		{"p1", "durable ingress against a handler that stores nothing", durableIngress},
+		{"p2", "the same on Redis, synced every second and at every write, and what Redis itself spends (needs redis-server)", redisIngress},
 		{"p3", "accept to stored result against httputil.ReverseProxy", throughput},
 		{"p4", "latency of submit, status and response at 1,000 calls/s", latency},
 		{"p5", "idle system: accept until the bytes reach the endpoint", wakeUp},

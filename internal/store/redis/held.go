@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"github.com/openhqm/openhqm/queue"
@@ -54,19 +53,24 @@ func (h *held) body(ref string, staged bool) {
 	}
 }
 
-// letGo ends everything that this process holds, as OnLost says.
+// letGo ends everything that this process holds, as OnLost says. A server that does not answer is not asked again: it ends the rest
+// itself, when its time is over.
 func (s *Store) letGo() error {
 	ctx := context.Background()
-	var all []error
 	for id, token := range s.held.leases {
-		all = append(all, s.lose(ctx, queue.LeaseRef{ID: id, Token: token}))
+		if err := s.lose(ctx, queue.LeaseRef{ID: id, Token: token}); err != nil {
+			return err
+		}
 	}
 	for id := range s.held.slots {
-		_, err := s.do(ctx, "return", true, idText(id))
-		all = append(all, err)
+		if _, err := s.do(ctx, "return", true, idText(id)); err != nil {
+			return err
+		}
 	}
 	for ref := range s.held.bodies {
-		all = append(all, s.discard(ctx, ref))
+		if err := s.discard(ctx, ref); err != nil {
+			return err
+		}
 	}
-	return errors.Join(all...)
+	return nil
 }

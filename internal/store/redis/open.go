@@ -110,9 +110,6 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.load(ctx); err != nil {
-		return fmt.Errorf("load the functions into Redis at %s: %w", s.place(), err)
-	}
 	found, err := s.client.Do(ctx, s.client.B().Hget().Key(s.prefix+"meta").Field("format").Build()).ToString()
 	switch {
 	case rueidis.IsRedisNil(err):
@@ -123,6 +120,9 @@ func (s *Store) prepare(ctx context.Context) error {
 	}
 	if err != nil {
 		return s.failed(err, false)
+	}
+	if err := s.load(ctx); err != nil {
+		return fmt.Errorf("load the functions into Redis at %s: %w", s.place(), err)
 	}
 	s.can = queue.Capabilities{Name: "redis", Durability: durability, Shared: true, Place: "Redis at " + s.place()}
 	stats, err := s.stats(ctx)

@@ -71,6 +71,17 @@ func serve(tb testing.TB, dir, address string, more ...string) *server {
 	}
 }
 
+// stop makes the server stand still until resume.
+func (s *server) stop(tb testing.TB)   { s.signal(tb, syscall.SIGSTOP) }
+func (s *server) resume(tb testing.TB) { s.signal(tb, syscall.SIGCONT) }
+
+func (s *server) signal(tb testing.TB, signal os.Signal) {
+	tb.Helper()
+	if err := s.process.Signal(signal); err != nil {
+		tb.Fatal(err)
+	}
+}
+
 func open(tb testing.TB, o redis.Options) *redis.Store {
 	tb.Helper()
 	s, err := redis.Open(context.Background(), o)

@@ -27,6 +27,9 @@ func (s *Store) Run(ctx context.Context, observe func(queue.Event)) error {
 	defer done()
 	for ctx.Err() == nil {
 		wait, err := s.tick(ctx, observe)
+		if err != nil && !errors.Is(err, queue.ErrUnavailable) && !errors.Is(err, queue.ErrOutcomeUnknown) {
+			return err
+		}
 		if err != nil {
 			wait = lookAgain // the server is gone for now; who calls the store hears of it
 		}

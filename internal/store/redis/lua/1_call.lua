@@ -18,8 +18,6 @@ local function begin(keys)
   if now < last then
     call('HSET', P .. 'meta', 'offset', offset + last - now)
     now = last
-  elseif now > last + 100000 then
-    call('HSET', P .. 'meta', 'clock', now)
   end
   meta.was = {seq = meta.seq, open = meta.open, bytes = meta.bytes, unfinished = meta.unfinished, turn = meta.turn}
   queues, records, lanes, stirred = {}, {}, {}, {}
@@ -85,11 +83,11 @@ local function finish()
     end
     if #args > 0 then call('HSET', key, unpack(args)) end
   end
-  local args = {}
+  local args = {'clock', now}
   for field, value in pairs(meta.was) do
     if meta[field] ~= value then args[#args + 1], args[#args + 2] = field, meta[field] end
   end
-  if #args > 0 then call('HSET', P .. 'meta', unpack(args)) end
+  call('HSET', P .. 'meta', unpack(args))
   for name in pairs(stirred) do
     if call('EXISTS', P .. 'wl:' .. name, P .. 'wr:' .. name) > 0 then publish('q' .. name) end
   end

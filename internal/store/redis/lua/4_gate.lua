@@ -41,15 +41,14 @@ local function passNext(q)
   return q.debt <= 0
 end
 
--- headOf returns the first ready record of a priority that is not too late, or nil.
+-- headOf returns the first ready record of a priority that is not too late, or nil. Behind many that are too late it does not look,
+-- as Run will have removed them soon.
 local function headOf(q, pri)
-  local at = 0
-  while true do
+  for at = 0, 200 do
     local id = call('ZRANGE', readyKey(q.name, pri), at, at)[1]
     if not id then return nil end
     local r = load(id)
     if not late(r) then return r end
-    at = at + 1
   end
 end
 
